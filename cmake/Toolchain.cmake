@@ -1,0 +1,29 @@
+# Language level, warnings, sanitizers and ccache: what every target of the project is compiled with.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, RelWithDebInfo or Release" FORCE)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wno-missing-field-initializers)
+# GCC 12 warns about null dereferences and dangling pointers inside its own coroutine frames.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-null-dereference>)
+
+if(INKFLEET_SANITIZE)
+  add_compile_options(-fsanitize=${INKFLEET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${INKFLEET_SANITIZE})
+endif()
+
+# Includes are written from the root of the tree: #include "tokenizer/bpe.hpp"
+include_directories(${CMAKE_SOURCE_DIR})

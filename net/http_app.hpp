@@ -1,0 +1,35 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <functional>
+#include <memory>
+#include <variant>
+
+#include "net/websocket.hpp"
+
+namespace inkfleet::net {
+
+using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
+using HttpResponse = boost::beast::http::response<boost::beast::http::string_body>;
+
+/// Makes the session of a connection that was upgraded; called once, on the connection's executor.
+using SessionFactory = std::function<std::unique_ptr<WebSocketSession>(std::shared_ptr<WebSocketPeer>)>;
+
+/// What a program answers on its address. One object serves all connections of a listener, on its executor.
+class HttpApp {
+ public:
+  virtual ~HttpApp() = default;
+
+  /// A plain request. The reference stays valid until the answer is complete.
+  virtual boost::asio::awaitable<HttpResponse> handle(const HttpRequest& request,
+                                                      const boost::asio::ip::address& client) = 0;
+
+  /// A WebSocket upgrade: the session to start, or the plain answer that refuses it.
+  virtual std::variant<SessionFactory, HttpResponse> upgrade(const HttpRequest& request,
+                                                             const boost::asio::ip::address& client) = 0;
+};
+
+}  // namespace inkfleet::net

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every limit and default of the wire contract, each named once.
+namespace inkfleet::proto {
+
+struct IntRange {
+  std::int64_t min, max;
+};
+struct RealRange {
+  double min, max;
+};
+
+namespace limits {
+
+// Sizes of what arrives.
+inline constexpr std::size_t kEditorFrameBytes = 64 * 1024;
+inline constexpr std::size_t kServiceFrameBytes = 256 * 1024;
+inline constexpr std::size_t kHttpBodyBytes = 1024 * 1024;
+
+// Fields of `suggest` and its kin.
+inline constexpr std::size_t kIdBytes = 64;
+inline constexpr std::size_t kDocumentBytes = 128;
+inline constexpr IntRange kSuggestions{1, 32};
+inline constexpr IntRange kMaxTokens{1, 1024};
+inline constexpr RealRange kTemperature{0.0, 2.0};
+inline constexpr RealRange kTopP{0.0, 1.0};
+inline constexpr IntRange kSeed{0, (std::int64_t{1} << 53) - 1};
+inline constexpr std::size_t kStopStrings = 4;
+inline constexpr std::size_t kStopBytes = 64;
+inline constexpr IntRange kLogprobs{0, 5};
+inline constexpr IntRange kDeadlineMs{100, 600'000};
+
+// Behaviour of a connection.
+inline constexpr std::size_t kLiveRequestsPerEditor = 16;
+inline constexpr std::size_t kConnectionsPerAddress = 100;
+inline constexpr std::size_t kQueuedRequests = 256;
+inline constexpr std::chrono::seconds kPingInterval{20};
+inline constexpr std::chrono::seconds kIdleClose{60};
+inline constexpr std::chrono::seconds kHandshake{10};
+inline constexpr std::size_t kWaitingOutputBytes = 256 * 1024;
+inline constexpr std::chrono::seconds kStuckReader{30};
+
+}  // namespace limits
+}  // namespace inkfleet::proto

@@ -1,0 +1,23 @@
+# Sourced by the scripts beside it: where things are kept, and how they speak.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${INKFLEET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/inkfleet}
+mkdir -p "$cache"
+
+say() { printf '\n== %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# make_python_env NAME REQUIREMENTS: a virtual environment in the cache that holds exactly what the file
+# asks for; made again when the file changes. Its path is left in $python_env.
+make_python_env() {
+  python_env=$cache/$1
+  (
+    flock 9
+    cmp -s "$2" "$python_env/requirements.txt" && exit 0
+    say "Python environment $1 ($(grep -vc '^#' "$2") packages) -> $python_env"
+    rm -rf "$python_env"
+    python3 -m venv "$python_env"
+    "$python_env/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+    cp "$2" "$python_env/requirements.txt"
+  ) 9>"$cache/$1.lock"
+}
