@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,16 @@ class Tokenizer {
   [[nodiscard]] virtual TokenId special_token(std::string_view text) const = 0;
 };
 
+/// The text of `tokens`: their bytes together, what is not UTF-8 as U+FFFD (tokenizer/stream_decoder.hpp).
+std::string decode(const Tokenizer& tokenizer, std::span<const TokenId> tokens);
+
 /// Loads the tokenizer of a model folder of the Hugging Face layout: `tokenizer.json`, else `vocab.json` with
 /// `merges.txt`. Throws std::runtime_error naming file, key, expected and found.
+///
+/// From tokenizer.json: byte-level BPE and added tokens with all their flags, as the `tokenizers` package
+/// reads it; truncation and padding are left to the caller. With vocab.json, special tokens are
+/// `<|endoftext|>` and those that added_tokens.json, tokenizer_config.json and special_tokens_map.json name,
+/// if they have an id. Ids must be 0 to N-1 without gaps, and each of the 256 bytes must be a token.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_folder);
 
 }  // namespace inkfleet::tokenizer
