@@ -96,11 +96,9 @@ class Prescan {
   bool in_string_ = false;
 };
 
-/// Length of the UTF-8 character that begins at `at` (Unicode, table 3-7), or 0 when none does.
-std::size_t character_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<unsigned char>(at + i < text.size() ? text[at + i] : 0);
-  };
+/// Length of the UTF-8 character that a text begins with (Unicode, table 3-7), or 0 when it is none.
+std::size_t character_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : 0); };
   const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
   const unsigned lead = byte(0);
   if (lead < 0x80) return 1;
@@ -118,27 +116,39 @@ std::size_t character_length(std::string_view text, std::size_t at) {
   return 0;
 }
 
-/// What stands for an ASCII character inside a JSON string; empty for those that stand for themselves.
-std::string ascii_escape(unsigned char c) {
-  switch (c) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\b':
-      return "\\b";
-    case '\f':
-      return "\\f";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-  }
-  if (c >= 0x20) return {};
+/// ASCII without quotes, backslashes and control characters.
+bool stands_for_itself(char c) {
+  return c >= 0x20 && static_cast<unsigned char>(c) < 0x80 && c != '"' && c != '\\';
+}
+
+/// Appends the escape of an ASCII character that does not stand for itself.
+void append_escape(std::string& out, char c) {
+  constexpr std::string_view kSpecial = "\"\\\b\f\n\r\t";
+  constexpr std::string_view kLetters = "\"\\bfnrt";
   constexpr std::string_view kDigits = "0123456789abcdef";
-  return std::string("\\u00") + kDigits[c >> 4] + kDigits[c & 15];
+  out += '\\';
+  if (const auto at = kSpecial.find(c); at != kSpecial.npos) {
+    out += kLetters[at];
+    return;
+  }
+  out += "u00";
+  out += kDigits[c >> 4];
+  out += kDigits[c & 15];
+}
+
+/// Appends the first character of a text when it is not plain ASCII; returns the bytes it took.
+std::size_t append_special(std::string& out, std::string_view text) {
+  const std::size_t length = character_length(text);
+  if (length == 0) {
+    out += kReplacement;
+    return 1;
+  }
+  if (length == 1) {
+    append_escape(out, text[0]);
+  } else {
+    out += text.substr(0, length);
+  }
+  return length;
 }
 
 }  // namespace
@@ -162,15 +172,11 @@ std::string dump_json(const Json& value) {
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = character_length(text, at);
-    if (length == 0) {
-      out += kReplacement;
-    } else if (std::string escape = length == 1 ? ascii_escape(text[at]) : std::string(); !escape.empty()) {
-      out += escape;
-    } else {
-      out += text.substr(at, length);
-    }
-    at += length == 0 ? 1 : length;
+    std::size_t plain = at;
+    while (plain < text.size() && stands_for_itself(text[plain])) ++plain;
+    out.append(text, at, plain - at);
+    if (plain < text.size()) plain += append_special(out, text.substr(plain));
+    at = plain;
   }
   out += '"';
 }
