@@ -30,8 +30,8 @@ struct StepSlice {
   bool wants_logits = false;        ///< of the position after the last token
 };
 
-/// A model that runs one step over any number of sequences at once: what the scheduler drives. The real one is
-/// gpt2::CpuModel; tests have their own. Used by one thread only.
+/// A model that runs one step over any number of sequences at once: what the scheduler drives. The real one
+/// is gpt2::CpuModel; tests have their own. Used by one thread only.
 class StepModel {
  public:
   virtual ~StepModel() = default;

@@ -1,0 +1,108 @@
+#include "model-service/engine/engine.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace inkfleet::engine {
+
+Engine::Engine(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
+               Observer& observer, Deliver deliver, OnFailure on_failure)
+    : scheduler_(shape, tokenizer, std::move(options), observer),
+      deliver_(std::move(deliver)),
+      on_failure_(std::move(on_failure)) {
+  load_ = scheduler_.load();
+}
+
+void Engine::submit(Request request) {
+  post(std::move(request));
+}
+void Engine::cancel(RequestKey key, std::optional<int> index) {
+  post(CancelOrder{key, index});
+}
+void Engine::abandon(RequestKey key) {
+  post(AbandonOrder{key});
+}
+
+void Engine::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  wake_.notify_one();
+}
+
+void Engine::post(Order order) {
+  const std::lock_guard lock(mutex_);
+  if (std::holds_alternative<Request>(order)) ++queued_orders_;
+  if (!heartbeat_.busy) heartbeat_ = {.busy = true, .last_beat = Clock::now()};
+  mailbox_.push_back(std::move(order));
+  wake_.notify_one();
+}
+
+void Engine::run(StepModel& model) {
+  Events events;
+  while (wait_for_orders()) {
+    for (auto& order : taken_) take(order, events);
+    taken_.clear();
+    step(model, events);
+    beat(!scheduler_.idle());
+    if (!events.empty()) deliver_(std::exchange(events, {}));
+  }
+}
+
+// False when it is time to stop.
+bool Engine::wait_for_orders() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return stopping_ || !mailbox_.empty() || !scheduler_.idle(); });
+  std::swap(mailbox_, taken_);
+  return !stopping_;
+}
+
+void Engine::take(Order& order, Events& events) {
+  const auto now = Clock::now();
+  if (auto* request = std::get_if<Request>(&order)) {
+    scheduler_.submit(std::move(*request), now, events);
+  } else if (const auto* cancel = std::get_if<CancelOrder>(&order)) {
+    scheduler_.cancel(cancel->key, cancel->index, now, events);
+  } else {
+    scheduler_.abandon(std::get<AbandonOrder>(order).key, now);
+  }
+}
+
+void Engine::step(StepModel& model, Events& events) {
+  const auto& step = scheduler_.plan(Clock::now(), events);
+  if (step.empty()) return;
+  beat(true);
+  try {
+    for (const auto& [from, to] : step.copies) model.copy_block(from, to);
+    const auto logits = model.step(step.slices);
+    scheduler_.commit(logits, Clock::now(), events);
+  } catch (const std::exception& failure) {
+    on_failure_(failure);
+    scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", Clock::now(),
+                    events);
+  }
+}
+
+void Engine::beat(bool busy) {
+  const auto load = scheduler_.load();
+  const std::lock_guard lock(mutex_);
+  load_ = load;
+  queued_orders_ = static_cast<int>(std::count_if(mailbox_.begin(), mailbox_.end(), [](const Order& order) {
+    return std::holds_alternative<Request>(order);
+  }));
+  heartbeat_ = {.busy = busy || !mailbox_.empty(), .last_beat = Clock::now()};
+}
+
+Load Engine::load() const {
+  const std::lock_guard lock(mutex_);
+  auto load = load_;
+  load.queued += queued_orders_;
+  return load;
+}
+
+Heartbeat Engine::heartbeat() const {
+  const std::lock_guard lock(mutex_);
+  return heartbeat_;
+}
+
+}  // namespace inkfleet::engine

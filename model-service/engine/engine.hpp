@@ -1,0 +1,78 @@
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "model-service/engine/scheduler.hpp"
+
+namespace inkfleet::engine {
+
+/// Sign of life of the engine thread, read by the health check.
+struct Heartbeat {
+  bool busy = false;    ///< work is pending
+  TimePoint last_beat;  ///< when a step last began or ended, or work last arrived at an idle engine
+};
+
+/// Runs a scheduler on a model: takes orders from any thread through a mailbox, and steps on the one thread
+/// that calls run(), which alone touches the model.
+class Engine {
+ public:
+  /// Receives the frames of one round, on the engine thread; must not block.
+  using Deliver = std::function<void(Events)>;
+  /// Hears why a step failed, on the engine thread; clients hear only that it did.
+  using OnFailure = std::function<void(const std::exception&)>;
+
+  Engine(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
+         Observer& observer, Deliver deliver, OnFailure on_failure);
+
+  // Orders, from any thread. They take effect before the next step.
+  void submit(Request request);
+  void cancel(RequestKey key, std::optional<int> index);
+  void abandon(RequestKey key);
+  /// Makes run() return after the step under way; what is still live gets no more frames.
+  void stop();
+
+  /// Steps until stop(). A step that throws ends the requests in it with `internal`; the loop goes on.
+  void run(StepModel& model);
+
+  // Read from any thread.
+  [[nodiscard]] Load load() const;
+  [[nodiscard]] Heartbeat heartbeat() const;
+
+ private:
+  struct CancelOrder {
+    RequestKey key;
+    std::optional<int> index;
+  };
+  struct AbandonOrder {
+    RequestKey key;
+  };
+  using Order = std::variant<Request, CancelOrder, AbandonOrder>;
+
+  void post(Order order);
+  bool wait_for_orders();
+  void take(Order& order, Events& events);
+  void step(StepModel& model, Events& events);
+  void beat(bool busy);
+
+  Scheduler scheduler_;
+  Deliver deliver_;
+  OnFailure on_failure_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::vector<Order> mailbox_;
+  bool stopping_ = false;
+  Load load_;
+  Heartbeat heartbeat_;
+  int queued_orders_ = 0;  // requests in the mailbox, which load() counts as queued
+
+  std::vector<Order> taken_;  // engine thread: the mailbox's other buffer
+};
+
+}  // namespace inkfleet::engine

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model-service/engine/block_pool.hpp"
+#include "model-service/engine/request.hpp"
+#include "model-service/engine/text_stream.hpp"
+
+namespace inkfleet::engine {
+
+/// Tokens on their way through the model, and the cache blocks that remember those already through.
+struct Sequence {
+  std::vector<TokenId> pending;  ///< to be fed next
+  int position = 0;              ///< of pending[0]; all before it is in the cache
+  BlockTable blocks;
+};
+
+/// One suggestion of a live request.
+struct Suggestion {
+  enum class State {
+    kWaiting,  ///< for the prompt, or for cache blocks
+    kRunning,
+    kFinished,
+  };
+
+  int index = 0;
+  State state = State::kWaiting;
+  TextStream text;
+  std::vector<TokenId> resumed;  ///< tokens a client already has
+  Sequence sequence;             ///< after the prompt
+  TimePoint last_token;
+
+  /// Tokens generated so far, resumed ones included: the position of the next one.
+  [[nodiscard]] int generated() const { return text.size(); }
+};
+
+/// A request from admission to its end. The prompt is fed once, by a sequence of its own; then every
+/// suggestion continues from the prompt's cache blocks: whole ones are shared, the last, partly filled one is
+/// copied.
+struct Generation {
+  Request request;
+  Sequence prompt;
+  bool prompt_done = false;
+  BlockTable
+      reserved;  ///< the first suggestion's own blocks, taken with the prompt's so that it can always start
+  bool told_waiting = false;
+  std::vector<Suggestion> suggestions;
+  int completion_tokens = 0;
+  TimePoint deadline;
+  TimePoint admitted;
+  std::optional<TimePoint> first_token;
+
+  [[nodiscard]] bool finished() const;
+  /// Some suggestion has no resumed token, so the prompt's own logits are sampled.
+  [[nodiscard]] bool needs_prompt_logits() const;
+};
+
+}  // namespace inkfleet::engine

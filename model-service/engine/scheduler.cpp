@@ -1,0 +1,304 @@
+#include "model-service/engine/scheduler.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+namespace inkfleet::engine {
+namespace {
+
+using proto::ErrorCode;
+using proto::FinishReason;
+using State = Suggestion::State;
+
+constexpr std::chrono::milliseconds kRetryAfter{1000};
+
+double milliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+// Resumed where it had already ended: nothing is left to compute.
+bool at_end(const Generation& generation, const Suggestion& suggestion) {
+  return suggestion.text.finished() || suggestion.generated() >= generation.request.suggest.max_tokens;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
+                     Observer& observer)
+    : shape_(shape),
+      tokenizer_(tokenizer),
+      options_(std::move(options)),
+      observer_(observer),
+      pool_(shape.kv_blocks) {}
+
+Scheduler::~Scheduler() = default;
+
+// ---- requests come ----------------------------------------------------------------------------------------
+
+void Scheduler::submit(Request request, TimePoint now, Events& events) {
+  auto generation = make_generation(std::move(request));
+  if (std::all_of(generation->suggestions.begin(), generation->suggestions.end(),
+                  [&](const Suggestion& suggestion) { return at_end(*generation, suggestion); })) {
+    announce_start(*generation, now, events);
+    complete(*generation, now, events);
+    return;
+  }
+  if (static_cast<int>(queue_.size()) >= options_.max_queue) {
+    end_with_error(*generation,
+                   {.code = ErrorCode::kOverloaded,
+                    .message = "the queue is full: " + std::to_string(options_.max_queue) + " requests wait",
+                    .retry_after = kRetryAfter},
+                   events);
+    return;
+  }
+  queue_.push_back(std::move(generation));
+}
+
+std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
+  auto generation = std::make_unique<Generation>(
+      Generation{.request = std::move(request),
+                 .prompt = {.pending = {}, .position = 0, .blocks = BlockTable(pool_)},
+                 .reserved = BlockTable(pool_)});
+  const auto& suggest = generation->request.suggest;
+  generation->deadline = generation->request.submitted + suggest.deadline;
+  generation->prompt.pending = generation->request.prompt;
+
+  std::vector<proto::ResumePoint> points;
+  if (suggest.resume) {
+    points = *suggest.resume;
+  } else {
+    for (int index = 0; index < suggest.n; ++index) points.push_back({index, {}});
+  }
+  for (auto& point : points) {
+    auto& suggestion = generation->suggestions.emplace_back(Suggestion{
+        .index = point.index,
+        .text = TextStream(tokenizer_, suggest.stop),
+        .resumed = std::move(point.tokens),
+        .sequence = {.pending = {}, .position = 0, .blocks = BlockTable(pool_)},
+    });
+    suggestion.text.resume(suggestion.resumed);
+  }
+  return generation;
+}
+
+// ---- requests go ------------------------------------------------------------------------------------------
+
+void Scheduler::cancel(RequestKey key, std::optional<int> index, TimePoint now, Events& events) {
+  auto* generation = find(key);
+  if (generation == nullptr) return;
+  for (auto& suggestion : generation->suggestions) {
+    if (!index || suggestion.index == *index)
+      finish(*generation, suggestion, FinishReason::kCancelled, events);
+  }
+  complete_finished(now, events);
+}
+
+void Scheduler::abandon(RequestKey key, TimePoint now) {
+  Events unheard;
+  cancel(key, std::nullopt, now, unheard);
+}
+
+void Scheduler::expire(TimePoint now, Events& events) {
+  for (auto& generation : running_) {
+    if (now >= generation->deadline) finish_all(*generation, FinishReason::kDeadline, events);
+  }
+  complete_finished(now, events);
+  std::erase_if(queue_, [&](auto& generation) {
+    if (now < generation->deadline) return false;
+    const auto limit = std::to_string(generation->request.suggest.deadline.count());
+    end_with_error(*generation,
+                   {.code = ErrorCode::kDeadline, .message = "still waiting after deadline_ms = " + limit},
+                   events);
+    return true;
+  });
+}
+
+void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events& events) {
+  std::vector<Generation*> failed;
+  for (const auto& owner : owners_) {
+    if (std::find(failed.begin(), failed.end(), owner.generation) == failed.end())
+      failed.push_back(owner.generation);
+  }
+  for (auto* generation : failed) {
+    finish_all(*generation, FinishReason::kFailed, events);
+    end_with_error(*generation, {.code = code, .message = std::string(message), .retry_after = {}}, events);
+  }
+  std::erase_if(running_, [](const auto& generation) { return generation->finished(); });
+}
+
+void Scheduler::finish(Generation& generation, Suggestion& suggestion, FinishReason reason, Events& events) {
+  if (suggestion.state == State::kFinished) return;
+  if (suggestion.state == State::kRunning) --sequences_;
+  if (reason != FinishReason::kCancelled && reason != FinishReason::kFailed) {
+    suggestion.text.finish();
+    send_text(generation, suggestion, events);
+  }
+  suggestion.state = State::kFinished;
+  suggestion.sequence.blocks.clear();
+  events.push_back(
+      {generation.request.key, proto::Finished{generation.request.suggest.id, suggestion.index, reason}});
+}
+
+void Scheduler::finish_all(Generation& generation, FinishReason reason, Events& events) {
+  for (auto& suggestion : generation.suggestions) finish(generation, suggestion, reason, events);
+}
+
+void Scheduler::complete_finished(TimePoint now, Events& events) {
+  const auto complete_if_finished = [&](auto& generation) {
+    if (!generation->finished()) return false;
+    complete(*generation, now, events);
+    return true;
+  };
+  std::erase_if(running_, complete_if_finished);
+  std::erase_if(queue_, complete_if_finished);
+}
+
+void Scheduler::complete(Generation& generation, TimePoint now, Events& events) {
+  const auto& request = generation.request;
+  proto::Completed completed{.id = request.suggest.id, .receipt = options_.receipt};
+  completed.usage = {.prompt_tokens = static_cast<int>(request.prompt.size()),
+                     .completion_tokens = generation.completion_tokens};
+  completed.receipt.seed = request.suggest.seed.value_or(0);
+  const auto admitted = generation.admitted == TimePoint{} ? now : generation.admitted;
+  const auto first_token = generation.first_token.value_or(now);
+  completed.timing = {.queue = milliseconds(admitted - request.submitted),
+                      .prefill = milliseconds(first_token - admitted),
+                      .decode = milliseconds(now - first_token)};
+  observer_.on_completed(completed.usage);
+  events.push_back({request.key, std::move(completed)});
+}
+
+void Scheduler::end_with_error(Generation& generation, proto::Error error, Events& events) {
+  observer_.on_failed(error.code);
+  error.id = generation.request.suggest.id;
+  events.push_back({generation.request.key, std::move(error)});
+}
+
+// ---- admission --------------------------------------------------------------------------------------------
+
+void Scheduler::admit(TimePoint now, Events& events) {
+  bool room = true;
+  for (auto& generation : running_) room = room && admit_suggestions(*generation);
+  while (room && !queue_.empty() && fits(*queue_.front())) {
+    running_.splice(running_.end(), queue_, queue_.begin());
+    auto& generation = *running_.back();
+    start_prompt(generation);
+    announce_start(generation, now, events);
+  }
+  announce_waiting(events);
+}
+
+// Starts the suggestions whose prompt is done; false when one must wait, and then nothing newer may overtake
+// it.
+bool Scheduler::admit_suggestions(Generation& generation) {
+  if (!generation.prompt_done) return true;
+  for (auto& suggestion : generation.suggestions) {
+    if (suggestion.state != State::kWaiting) continue;
+    const int needed = generation.reserved.size() > 0 ? 0 : own_blocks(generation);
+    if (sequences_ >= options_.max_sequences || pool_.available() < needed) return false;
+    start_suggestion(generation, suggestion);
+  }
+  generation.prompt.blocks.clear();
+  generation.reserved.clear();
+  return true;
+}
+
+// The prompt and at least one suggestion; the others may have to wait for their turn.
+bool Scheduler::fits(const Generation& generation) const {
+  const int prompt_blocks = blocks_for(static_cast<int>(generation.request.prompt.size()));
+  return sequences_ < options_.max_sequences && pool_.available() >= prompt_blocks + own_blocks(generation);
+}
+
+void Scheduler::start_prompt(Generation& generation) {
+  generation.prompt.blocks.grow_to(blocks_for(static_cast<int>(generation.request.prompt.size())));
+  generation.reserved.grow_to(own_blocks(generation));
+}
+
+void Scheduler::start_suggestion(Generation& generation, Suggestion& suggestion) {
+  const int prompt_tokens = static_cast<int>(generation.request.prompt.size());
+  const int whole = prompt_tokens / shape_.block_tokens;
+  const auto& prompt_blocks = generation.prompt.blocks.ids();
+  auto& blocks = suggestion.sequence.blocks;
+  for (int i = 0; i < whole; ++i) blocks.share(prompt_blocks[static_cast<std::size_t>(i)]);
+  if (generation.reserved.size() > 0) {
+    blocks.append(std::move(generation.reserved));
+  } else {
+    blocks.grow_to(whole + own_blocks(generation));
+  }
+  if (prompt_tokens % shape_.block_tokens != 0 && blocks.size() > whole) {
+    const auto partial = static_cast<std::size_t>(whole);
+    step_.copies.emplace_back(prompt_blocks[partial], blocks.ids()[partial]);
+  }
+  suggestion.sequence.position = prompt_tokens;
+  suggestion.state = State::kRunning;
+  ++sequences_;
+}
+
+void Scheduler::announce_start(Generation& generation, TimePoint now, Events& events) {
+  generation.admitted = now;
+  const auto& suggest = generation.request.suggest;
+  events.push_back({generation.request.key,
+                    proto::Started{.id = suggest.id,
+                                   .model = options_.receipt.model,
+                                   .seed = suggest.seed.value_or(0),
+                                   .exact = options_.exact,
+                                   .prompt_tokens = static_cast<int>(generation.request.prompt.size()),
+                                   .dropped_tokens = generation.request.dropped_tokens}});
+  for (auto& suggestion : generation.suggestions) {
+    if (!at_end(generation, suggestion)) continue;
+    finish(generation, suggestion, suggestion.text.finished() ? FinishReason::kStop : FinishReason::kLength,
+           events);
+  }
+}
+
+void Scheduler::announce_waiting(Events& events) {
+  int position = 0;
+  for (auto& generation : queue_) {
+    if (!generation->told_waiting) {
+      generation->told_waiting = true;
+      events.push_back({generation->request.key, proto::Queued{generation->request.suggest.id, position}});
+    }
+    ++position;
+  }
+}
+
+int Scheduler::blocks_for(int positions) const {
+  return (positions + shape_.block_tokens - 1) / shape_.block_tokens;
+}
+
+// Blocks a suggestion does not share with the prompt: its last token is never fed, so it needs no room.
+int Scheduler::own_blocks(const Generation& generation) const {
+  const int prompt_tokens = static_cast<int>(generation.request.prompt.size());
+  const int positions = prompt_tokens + generation.request.suggest.max_tokens - 1;
+  return blocks_for(positions) - prompt_tokens / shape_.block_tokens;
+}
+
+Generation* Scheduler::find(RequestKey key) {
+  for (auto* generations : {&running_, &queue_}) {
+    for (auto& generation : *generations) {
+      if (generation->request.key == key) return generation.get();
+    }
+  }
+  return nullptr;
+}
+
+Load Scheduler::load() const {
+  Load load{.queued = static_cast<int>(queue_.size()),
+            .running = static_cast<int>(running_.size()),
+            .sequences = sequences_,
+            .blocks_used = pool_.total() - pool_.available(),
+            .blocks_total = pool_.total()};
+  for (const auto* generations : {&running_, &queue_}) {
+    for (const auto& generation : *generations) {
+      load.backlog_tokens += static_cast<int>(generation->prompt.pending.size());
+      for (const auto& suggestion : generation->suggestions) {
+        if (suggestion.state == State::kFinished) continue;
+        load.backlog_tokens += generation->request.suggest.max_tokens - suggestion.generated();
+      }
+    }
+  }
+  return load;
+}
+
+}  // namespace inkfleet::engine

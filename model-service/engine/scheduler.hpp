@@ -1,0 +1,138 @@
+#pragma once
+
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model-service/engine/block_pool.hpp"
+#include "model-service/engine/generation.hpp"
+#include "model-service/engine/observer.hpp"
+#include "model-service/engine/request.hpp"
+#include "model-service/engine/sampler.hpp"
+#include "model-service/engine/step_model.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace inkfleet::engine {
+
+struct SchedulerOptions {
+  int max_queue = 256;      ///< requests waiting; beyond, `overloaded`
+  int max_sequences = 64;   ///< suggestions decoded in one step
+  int prefill_rows = 128;   ///< prompt tokens fed in a step beside running decodes
+  int prefill_burst = 512;  ///< prompt tokens fed in a step while nothing decodes
+  bool exact = false;       ///< what `started` promises
+  proto::Receipt receipt;   ///< without the seed
+};
+
+/// Numbers for metrics, health and admission.
+struct Load {
+  int queued = 0;          ///< requests
+  int running = 0;         ///< requests
+  int sequences = 0;       ///< suggestions decoding
+  int backlog_tokens = 0;  ///< upper bound of rows still to compute
+  int blocks_used = 0;
+  int blocks_total = 0;
+};
+
+/// What one step is to do: the copies first, in order, then the slices.
+struct Step {
+  std::vector<std::pair<BlockId, BlockId>> copies;  ///< from, to
+  std::vector<StepSlice> slices;
+
+  [[nodiscard]] bool empty() const { return slices.empty(); }
+};
+
+/// Decides what each step of the model computes: a plain state machine without clock, thread or device.
+///
+/// Continuous batching after Orca (Yu et al., OSDI 2022): requests join and leave between any two steps, and
+/// prompts are fed in chunks beside running decodes (Sarathi, Agrawal et al. 2023). Cache memory is planned
+/// in blocks (vLLM, Kwon et al., SOSP 2023): a sequence takes all blocks it can ever need before it starts,
+/// so nothing that runs has to be thrown out.
+///
+/// Call plan(), run what it returns, then commit() or fail(), and nothing in between. One thread.
+class Scheduler {
+ public:
+  /// The tokenizer and the observer must outlive the scheduler.
+  Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
+            Observer& observer);
+  ~Scheduler();
+
+  /// Queues a request. Beyond the queue's limit it ends at once with `overloaded`.
+  void submit(Request request, TimePoint now, Events& events);
+
+  /// Ends one suggestion, or all when `index` is absent. Unknown keys and indices are ignored.
+  void cancel(RequestKey key, std::optional<int> index, TimePoint now, Events& events);
+
+  /// Ends a request whose client is gone, without a word.
+  void abandon(RequestKey key, TimePoint now);
+
+  /// Ends what is past its deadline, admits what fits, and chooses the next step; empty when idle. The step's
+  /// spans stay valid until commit() or fail().
+  const Step& plan(TimePoint now, Events& events);
+
+  /// Takes the logits [S, V] of the step's slices that wanted them.
+  void commit(std::span<const float> logits, TimePoint now, Events& events);
+
+  /// The step could not be computed: every request that took part in it ends with this error.
+  void fail(proto::ErrorCode code, std::string_view message, TimePoint now, Events& events);
+
+  [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty(); }
+  [[nodiscard]] Load load() const;
+
+ private:
+  using Generations = std::list<std::unique_ptr<Generation>>;
+
+  // A slice's owner: a suggestion, or, when null, the generation's prompt.
+  struct SliceOwner {
+    Generation* generation;
+    Suggestion* suggestion;
+    int rows;
+  };
+
+  std::unique_ptr<Generation> make_generation(Request request);
+  void expire(TimePoint now, Events& events);
+  void admit(TimePoint now, Events& events);
+  bool admit_suggestions(Generation& generation);
+  bool fits(const Generation& generation) const;
+  void start_prompt(Generation& generation);
+  void start_suggestion(Generation& generation, Suggestion& suggestion);
+  void announce_start(Generation& generation, TimePoint now, Events& events);
+  void announce_waiting(Events& events);
+
+  void plan_decodes();
+  void plan_prefills();
+  void add_slice(Generation& generation, Suggestion* suggestion, int rows, bool wants_logits);
+
+  void finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now, Events& events);
+  void take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
+                  TimePoint now, Events& events);
+  void send_text(Generation& generation, Suggestion& suggestion, Events& events);
+  void finish(Generation& generation, Suggestion& suggestion, proto::FinishReason reason, Events& events);
+  void finish_all(Generation& generation, proto::FinishReason reason, Events& events);
+  void complete_finished(TimePoint now, Events& events);
+  void complete(Generation& generation, TimePoint now, Events& events);
+  void end_with_error(Generation& generation, proto::Error error, Events& events);
+
+  [[nodiscard]] int blocks_for(int positions) const;
+  [[nodiscard]] int own_blocks(const Generation& generation) const;
+  [[nodiscard]] Generation* find(RequestKey key);
+
+  ModelShape shape_;
+  const tokenizer::Tokenizer& tokenizer_;
+  SchedulerOptions options_;
+  Observer& observer_;
+  BlockPool pool_;
+  Sampler sampler_;
+  Generations queue_;    // not started, in order of arrival
+  Generations running_;  // started, in order of admission
+  int sequences_ = 0;
+  Step step_;
+  std::vector<SliceOwner> owners_;  // of step_.slices
+};
+
+}  // namespace inkfleet::engine

@@ -1,0 +1,164 @@
+// The scheduler's inner loop: which rows the next step computes, and what their logits become.
+
+#include <algorithm>
+
+#include "model-service/engine/scheduler.hpp"
+#include "proto/sampling.hpp"
+
+namespace inkfleet::engine {
+
+using proto::FinishReason;
+using State = Suggestion::State;
+
+const Step& Scheduler::plan(TimePoint now, Events& events) {
+  step_.copies.clear();
+  step_.slices.clear();
+  owners_.clear();
+  expire(now, events);
+  admit(now, events);
+  plan_decodes();
+  plan_prefills();
+
+  int prefill_rows = 0;
+  int decode_rows = 0;
+  for (const auto& owner : owners_) (owner.suggestion != nullptr ? decode_rows : prefill_rows) += owner.rows;
+  if (!step_.empty()) observer_.on_step(prefill_rows, decode_rows);
+  return step_;
+}
+
+void Scheduler::plan_decodes() {
+  for (auto& generation : running_) {
+    for (auto& suggestion : generation->suggestions) {
+      if (suggestion.state == State::kRunning && suggestion.sequence.pending.size() == 1) {
+        add_slice(*generation, &suggestion, 1, true);
+      }
+    }
+  }
+}
+
+// Every sequence that has several tokens to feed gets an equal share of the rows; what one does not need goes
+// to the oldest.
+void Scheduler::plan_prefills() {
+  struct Want {
+    Generation* generation;
+    Suggestion* suggestion;
+    int pending;
+    int rows;
+  };
+  std::vector<Want> wants;
+  for (auto& generation : running_) {
+    if (!generation->prompt_done) {
+      wants.push_back({generation.get(), nullptr, static_cast<int>(generation->prompt.pending.size()), 0});
+    }
+    for (auto& suggestion : generation->suggestions) {
+      const int pending = static_cast<int>(suggestion.sequence.pending.size());
+      if (suggestion.state == State::kRunning && pending > 1) {
+        wants.push_back({generation.get(), &suggestion, pending, 0});
+      }
+    }
+  }
+  if (wants.empty()) return;
+
+  int rows = step_.empty() ? options_.prefill_burst : options_.prefill_rows;
+  const int share = std::max(1, rows / static_cast<int>(wants.size()));
+  for (auto& want : wants) {
+    want.rows = std::min({want.pending, share, rows});
+    rows -= want.rows;
+  }
+  for (auto& want : wants) {
+    const int more = std::min(want.pending - want.rows, rows);
+    want.rows += more;
+    rows -= more;
+    if (want.rows == 0) continue;
+    const bool last = want.rows == want.pending;
+    add_slice(*want.generation, want.suggestion, want.rows,
+              last && (want.suggestion != nullptr || want.generation->needs_prompt_logits()));
+  }
+}
+
+void Scheduler::add_slice(Generation& generation, Suggestion* suggestion, int rows, bool wants_logits) {
+  const auto& sequence = suggestion != nullptr ? suggestion->sequence : generation.prompt;
+  const int end = sequence.position + rows;
+  step_.slices.push_back(
+      {.tokens = std::span(sequence.pending).first(static_cast<std::size_t>(rows)),
+       .first_position = sequence.position,
+       .blocks = std::span(sequence.blocks.ids()).first(static_cast<std::size_t>(blocks_for(end))),
+       .wants_logits = wants_logits});
+  owners_.push_back({&generation, suggestion, rows});
+}
+
+void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& events) {
+  const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    const auto& [generation, suggestion, rows] = owners_[i];
+    auto& sequence = suggestion != nullptr ? suggestion->sequence : generation->prompt;
+    sequence.pending.erase(sequence.pending.begin(), sequence.pending.begin() + rows);
+    sequence.position += rows;
+
+    std::span<const float> own;
+    if (step_.slices[i].wants_logits) own = logits.subspan(vocabulary * row++, vocabulary);
+    if (!sequence.pending.empty()) continue;
+    if (suggestion != nullptr) {
+      take_token(*generation, *suggestion, own, now, events);
+    } else {
+      finish_prompt(*generation, own, now, events);
+    }
+  }
+  owners_.clear();
+  complete_finished(now, events);
+}
+
+// The prompt's logits give each suggestion that starts afresh its first token; resumed ones feed theirs
+// first.
+void Scheduler::finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now,
+                              Events& events) {
+  generation.prompt_done = true;
+  for (auto& suggestion : generation.suggestions) {
+    if (suggestion.state == State::kFinished) continue;
+    if (suggestion.resumed.empty()) {
+      take_token(generation, suggestion, logits, now, events);
+    } else {
+      suggestion.sequence.pending = std::move(suggestion.resumed);
+    }
+  }
+}
+
+void Scheduler::take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
+                           TimePoint now, Events& events) {
+  const auto& suggest = generation.request.suggest;
+  const auto uniform = proto::uniform(suggest.seed.value_or(0), static_cast<std::uint32_t>(suggestion.index),
+                                      static_cast<std::uint32_t>(suggestion.generated()));
+  const auto token = sampler_.sample(
+      logits, {.temperature = suggest.temperature, .top_k = suggest.top_k, .top_p = suggest.top_p}, uniform);
+
+  if (!generation.first_token) {
+    generation.first_token = now;
+    observer_.on_first_token(now - generation.request.submitted);
+  }
+  if (suggestion.last_token != TimePoint{}) observer_.on_next_token(now - suggestion.last_token);
+  suggestion.last_token = now;
+
+  if (token == shape_.end_of_text) return finish(generation, suggestion, FinishReason::kEndOfText, events);
+  ++generation.completion_tokens;
+  std::optional<proto::TokenLogprob> logprob;
+  if (suggest.logprobs) logprob = log_probabilities(logits, token, *suggest.logprobs);
+  if (suggestion.text.push(token, std::move(logprob))) {
+    return finish(generation, suggestion, FinishReason::kStop, events);
+  }
+  if (suggestion.generated() >= suggest.max_tokens) {
+    return finish(generation, suggestion, FinishReason::kLength, events);
+  }
+  send_text(generation, suggestion, events);
+  suggestion.sequence.pending.push_back(token);
+}
+
+void Scheduler::send_text(Generation& generation, Suggestion& suggestion, Events& events) {
+  auto delta = suggestion.text.take();
+  if (!delta) return;
+  delta->id = generation.request.suggest.id;
+  delta->index = suggestion.index;
+  events.push_back({generation.request.key, std::move(*delta)});
+}
+
+}  // namespace inkfleet::engine

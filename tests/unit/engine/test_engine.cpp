@@ -1,0 +1,109 @@
+#include <future>
+#include <thread>
+
+#include "model-service/engine/engine.hpp"
+#include "tests/unit/engine/fakes.hpp"
+
+namespace inkfleet::engine::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Runs an engine on a thread of its own and lets a test wait for what it delivers.
+class EngineTest : public ::testing::Test {
+ protected:
+  EngineTest()
+      : model(Bench::default_shape()),
+        engine(
+            model.shape(), tokenizer, {}, observer, [this](Events events) { take(std::move(events)); },
+            [this](const std::exception& failure) { failures.emplace_back(failure.what()); }),
+        thread([this] { engine.run(model); }) {}
+
+  ~EngineTest() override {
+    engine.stop();
+    thread.join();
+  }
+
+  void submit(RequestKey key, int max_tokens, int n = 1) {
+    proto::Suggest suggest{.id = std::to_string(key), .n = n, .max_tokens = max_tokens, .seed = 1};
+    engine.submit({.key = key, .suggest = suggest, .prompt = {'a', 'b'}, .submitted = Clock::now()});
+  }
+
+  template <typename Condition>
+  bool wait_for(Condition condition) {
+    std::unique_lock lock(mutex);
+    return arrived.wait_for(lock, 20s, condition);
+  }
+
+  void take(Events events) {
+    const std::lock_guard lock(mutex);
+    for (auto& event : events) transcripts[event.key].add(event.frame);
+    arrived.notify_all();
+  }
+
+  ByteTokenizer tokenizer;
+  CountingObserver observer;
+  RememberingModel model;
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::map<RequestKey, Transcript> transcripts;
+  std::vector<std::string> failures;
+  Engine engine;
+  std::thread thread;
+};
+
+TEST_F(EngineTest, AnswersRequestsFromManyThreads) {
+  std::vector<std::thread> clients;
+  for (RequestKey key = 1; key <= 8; ++key) clients.emplace_back([this, key] { submit(key, 20, 2); });
+  for (auto& client : clients) client.join();
+  ASSERT_TRUE(wait_for([this] {
+    return transcripts.size() == 8 && std::all_of(transcripts.begin(), transcripts.end(),
+                                                  [](const auto& entry) { return entry.second.ended(); });
+  }));
+  for (const auto& [key, transcript] : transcripts) EXPECT_EQ(transcript.suggestions.size(), 2U);
+}
+
+TEST_F(EngineTest, CancelReachesARunningRequest) {
+  submit(1, 120);
+  ASSERT_TRUE(wait_for([this] { return !transcripts[1].started.empty(); }));
+  engine.cancel(1, std::nullopt);
+  ASSERT_TRUE(wait_for([this] { return transcripts[1].ended(); }));
+}
+
+TEST_F(EngineTest, AnAbandonedRequestHearsNothingMore) {
+  engine.abandon(1);  // unknown: nothing happens
+  submit(2, 5);
+  ASSERT_TRUE(wait_for([this] { return transcripts[2].ended(); }));
+}
+
+class FailingEngineTest : public EngineTest {
+ protected:
+  FailingEngineTest() = default;
+};
+
+TEST_F(FailingEngineTest, AFailedStepIsReportedAndTheNextRequestWorks) {
+  submit(1, 2);
+  ASSERT_TRUE(wait_for([this] { return transcripts[1].ended(); }));
+  model.fail_next = true;
+  submit(2, 5);
+  ASSERT_TRUE(wait_for([this] { return transcripts[2].ended(); }));
+  ASSERT_EQ(transcripts[2].errors.size(), 1U);
+  EXPECT_EQ(transcripts[2].errors[0].message.find("fault of the test"), std::string::npos)
+      << "inside text reached a client";
+  submit(3, 5);
+  ASSERT_TRUE(wait_for([this] { return transcripts[3].ended(); }));
+  EXPECT_EQ(transcripts[3].completed.size(), 1U);
+  EXPECT_EQ(failures.size(), 1U);
+}
+
+TEST_F(EngineTest, TheHeartbeatIsBusyOnlyWhileWorkIsPending) {
+  EXPECT_FALSE(engine.heartbeat().busy);
+  submit(1, 5);
+  ASSERT_TRUE(wait_for([this] { return transcripts[1].ended(); }));
+  const auto deadline = Clock::now() + 20s;
+  while (engine.heartbeat().busy && Clock::now() < deadline) std::this_thread::yield();
+  EXPECT_FALSE(engine.heartbeat().busy);
+}
+
+}  // namespace
+}  // namespace inkfleet::engine::testing
