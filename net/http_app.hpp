@@ -8,12 +8,13 @@
 #include <memory>
 #include <variant>
 
+#include "net/aliases.hpp"
 #include "net/websocket.hpp"
 
 namespace inkfleet::net {
 
-using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
-using HttpResponse = boost::beast::http::response<boost::beast::http::string_body>;
+using HttpRequest = http::request<http::string_body>;
+using HttpResponse = http::response<http::string_body>;
 
 /// Makes the session of a connection that was upgraded; called once, on the connection's executor.
 using SessionFactory = std::function<std::unique_ptr<WebSocketSession>(std::shared_ptr<WebSocketPeer>)>;
@@ -24,12 +25,12 @@ class HttpApp {
   virtual ~HttpApp() = default;
 
   /// A plain request. The reference stays valid until the answer is complete.
-  virtual boost::asio::awaitable<HttpResponse> handle(const HttpRequest& request,
-                                                      const boost::asio::ip::address& client) = 0;
+  virtual asio::awaitable<HttpResponse> handle(const HttpRequest& request,
+                                               const asio::ip::address& client) = 0;
 
   /// A WebSocket upgrade: the session to start, or the plain answer that refuses it.
   virtual std::variant<SessionFactory, HttpResponse> upgrade(const HttpRequest& request,
-                                                             const boost::asio::ip::address& client) = 0;
+                                                             const asio::ip::address& client) = 0;
 };
 
 }  // namespace inkfleet::net

@@ -7,8 +7,8 @@
 
 #include "proto/frames.hpp"
 
-/// The two sides of a WebSocket conversation. A session is a plain object that knows no socket: it is told what
-/// arrived and answers through its peer. Everything here happens on the connection's executor.
+/// The two sides of a WebSocket conversation. A session is a plain object that knows no socket: it is told
+/// what arrived and answers through its peer. Everything here happens on the connection's executor.
 namespace inkfleet::net {
 
 /// WebSocket close codes we send (RFC 6455, section 7.4.1, and the IANA registry).
@@ -18,6 +18,7 @@ enum class CloseCode : std::uint16_t {
   kUnsupportedData = 1003,
   kPolicyViolation = 1008,
   kMessageTooBig = 1009,
+  kInternalError = 1011,
   kServiceRestart = 1012,
   kTryAgainLater = 1013,
 };

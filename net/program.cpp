@@ -1,0 +1,123 @@
+#include "net/program.hpp"
+
+#include <spdlog/formatter.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cctype>
+#include <csignal>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "net/address.hpp"
+
+namespace inkfleet::net {
+
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kWrongUsage = 2;
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
+
+/// One JSON object a line; what a message holds cannot break out of it.
+class JsonFormatter : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    using nlohmann::json;
+    using Seconds = std::chrono::duration<double>;
+    const json line{{"time", std::chrono::duration_cast<Seconds>(message.time.time_since_epoch()).count()},
+                    {"level", std::string_view(spdlog::level::to_string_view(message.level).data())},
+                    {"message", std::string_view(message.payload.data(), message.payload.size())}};
+    const auto text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
+};
+
+void add_environment_names(CLI::App& cli) {
+  for (CLI::Option* option : cli.get_options()) {
+    const auto& names = option->get_lnames();
+    if (names.empty() || !option->get_envname().empty()) continue;
+    if (names.front() == "help" || names.front() == "version") continue;
+    option->envname(environment_name("--" + names.front()));
+  }
+}
+
+}  // namespace
+
+Program::Program(std::string name, std::string description) : cli_(std::move(description), std::move(name)) {
+  cli_.set_version_flag("--version", cli_.get_name() + " " + std::string(version()));
+  cli_.add_option("--listen", flags_.listen, "ADDR:PORT to serve on; port 0 picks one");
+  cli_.add_option("--admin-listen", flags_.admin_listen, "ADDR:PORT of its own for /metrics");
+  cli_.add_option("--log-level", flags_.log_level, "How much to log, on stderr")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  cli_.add_option("--log-format", flags_.log_format, "Lines of text or of JSON")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+int Program::run(int argc, char** argv, const std::function<void()>& body) {
+  add_environment_names(cli_);
+  try {
+    cli_.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return cli_.exit(asked);
+  } catch (const CLI::ParseError& wrong) {
+    std::cerr << "error: " << wrong.what() << "; see " << cli_.get_name() << " --help\n";
+    return kWrongUsage;
+  }
+  try {
+    start_log(flags_.log_level, flags_.log_format);
+    body();
+    return 0;
+  } catch (const std::exception& e) {
+    spdlog::default_logger()->flush();
+    std::cerr << "error: " << e.what() << std::endl;
+    return kFailure;
+  }
+}
+
+std::string environment_name(std::string_view flag) {
+  std::string name = "INKFLEET_";
+  for (const char c : flag.substr(std::min(flag.find_first_not_of('-'), flag.size()))) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+std::string_view version() {
+  return INKFLEET_VERSION;
+}
+
+void start_log(const std::string& level, const std::string& format) {
+  auto log =
+      std::make_shared<spdlog::logger>("inkfleet", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  log->set_level(spdlog::level::from_str(level));
+  if (format == "json") {
+    log->set_formatter(std::make_unique<JsonFormatter>());
+  } else {
+    log->set_pattern(kTextPattern, spdlog::pattern_time_type::utc);
+  }
+  spdlog::set_default_logger(std::move(log));
+}
+
+void announce_listening(const tcp::endpoint& endpoint) {
+  std::cout << "listening " << to_string(endpoint) << std::endl;
+}
+
+void announce_ready() {
+  std::cout << "ready" << std::endl;
+}
+
+asio::awaitable<void> termination_signal() {
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+  const int signal = co_await signals.async_wait(asio::use_awaitable);
+  spdlog::info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+}  // namespace inkfleet::net

@@ -1,0 +1,83 @@
+#include "net/program.hpp"
+
+#include <gmock/gmock.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
+#include <vector>
+
+namespace inkfleet::net {
+namespace {
+
+int run(Program& program, std::vector<std::string> arguments, const std::function<void()>& body) {
+  arguments.insert(arguments.begin(), "program");
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  return program.run(static_cast<int>(argv.size()), argv.data(), body);
+}
+
+TEST(Program, NamesOfVariablesComeFromFlags) {
+  EXPECT_EQ(environment_name("--listen"), "INKFLEET_LISTEN");
+  EXPECT_EQ(environment_name("--admin-listen"), "INKFLEET_ADMIN_LISTEN");
+}
+
+// Deliberate break: without add_environment_names() the variable is not read.
+TEST(Program, EveryFlagHasAVariableAndTheCommandLineWins) {
+  ASSERT_EQ(setenv("INKFLEET_LISTEN", "127.0.0.1:1", 1), 0);
+  ASSERT_EQ(setenv("INKFLEET_BATCH_SIZE", "7", 1), 0);
+  for (const bool on_command_line : {false, true}) {
+    Program program("test", "A program under test");
+    int batch_size = 0;
+    program.cli().add_option("--batch-size", batch_size, "A flag of its own");
+    std::vector<std::string> arguments;
+    if (on_command_line) arguments = {"--batch-size", "9"};
+    EXPECT_EQ(run(program, arguments, [] {}), 0);
+    EXPECT_EQ(program.flags().listen, "127.0.0.1:1");
+    EXPECT_EQ(batch_size, on_command_line ? 9 : 7);
+  }
+  unsetenv("INKFLEET_LISTEN");
+  unsetenv("INKFLEET_BATCH_SIZE");
+}
+
+TEST(Program, FailuresAreOneLineAndExitOne) {
+  Program program("test", "A program under test");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run(program, {}, [] { throw std::runtime_error("no such file: x.json; create it"); }), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "error: no such file: x.json; create it\n");
+}
+
+TEST(Program, WrongUsageExitsTwo) {
+  for (const auto& wrong : std::vector<std::vector<std::string>>{
+           {"--no-such-flag"}, {"--log-level", "loud"}, {"--log-format", "xml"}, {"--listen"}}) {
+    Program program("test", "A program under test");
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(run(program, wrong, [] { FAIL() << "ran all the same"; }), 2);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::StartsWith("error: "));
+  }
+}
+
+TEST(Program, VersionAndHelpExitZeroWithoutRunning) {
+  for (const auto* asked : {"--version", "--help"}) {
+    Program program("test", "A program under test");
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run(program, {asked}, [] { FAIL() << "ran all the same"; }), 0);
+    EXPECT_THAT(testing::internal::GetCapturedStdout(), testing::Not(testing::IsEmpty()));
+  }
+}
+
+TEST(Program, AJsonLogLineHoldsWhateverTheMessageHolds) {
+  testing::internal::CaptureStderr();
+  start_log("info", "json");
+  spdlog::info("quote \" newline \n brace }}");
+  spdlog::debug("too quiet to be seen");
+  spdlog::default_logger()->flush();
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr(R"("message":"quote \" newline \n brace }}")"));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1);
+  start_log("info", "text");
+}
+
+}  // namespace
+}  // namespace inkfleet::net
