@@ -104,7 +104,9 @@ MergeTable build_merges(const BpeFiles& files, const IdOfToken& id_of) {
            "no token " + quoted(token) + ", of merge " + std::to_string(rank + 1) + ", " +
                quoted(left + " " + right));
     };
-    table.insert(id(left), id(right), {rank, id(left + right)});
+    const TokenId left_id = id(left);
+    const TokenId right_id = id(right);
+    table.insert(left_id, right_id, {rank, id(left + right)});
     ++rank;
   }
   return table;
