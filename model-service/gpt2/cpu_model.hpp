@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <thread>
+
+#include "model-service/engine/step_model.hpp"
+#include "model-service/gpt2/model_summary.hpp"
+
+namespace inkfleet::gpt2 {
+
+enum class ComputeType { kFp32 };
+
+struct LoadOptions {
+  ComputeType dtype = ComputeType::kFp32;
+  int threads = 0;                 ///< that a step may use; 0: as many as the machine has
+  std::size_t kv_bytes = 1 << 30;  ///< for keys and values; must hold one full context
+  std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;  ///< may be empty
+};
+
+/// A GPT-2 on the CPU: matrix products by libtorch (oneDNN), all else by our own kernels. Made by load_model
+/// on any thread; then used by one thread only, which may be another.
+///
+/// A decode step gives the same as a prefill of the same tokens up to rounding of the last bits.
+class CpuModel : public engine::StepModel {
+ public:
+  /// The parts that need libtorch's headers.
+  struct Parts;
+
+  explicit CpuModel(std::unique_ptr<Parts> parts);
+  ~CpuModel() override;
+
+  [[nodiscard]] const engine::ModelShape& shape() const override { return shape_; }
+  [[nodiscard]] const ModelSummary& summary() const;
+
+  /// Throws std::invalid_argument for a token or position that the model does not have.
+  std::span<const float> step(std::span<const engine::StepSlice> slices) override;
+  void copy_block(engine::BlockId from, engine::BlockId to) override;
+
+ private:
+  void bind_thread();
+  void check(std::span<const engine::StepSlice> slices) const;
+  void embed(std::span<const engine::StepSlice> slices);
+  void run_block(int layer, std::span<const engine::StepSlice> slices, int rows);
+  void attend(int layer, std::span<const engine::StepSlice> slices, const float* qkv);
+  std::span<const float> head(std::span<const engine::StepSlice> slices);
+
+  std::unique_ptr<Parts> parts_;
+  engine::ModelShape shape_;
+  std::thread::id bound_thread_;
+};
+
+/// Loads a GPT-2 of the Hugging Face layout: config.json beside model.safetensors, or beside
+/// model.safetensors.index.json and its shards. Throws std::runtime_error with one line naming file, tensor
+/// or key, expected and found.
+std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+/// For receipts: the instruction set of our kernels on this machine, and the version of libtorch.
+std::string_view instruction_set();
+std::string_view libtorch_version();
+
+}  // namespace inkfleet::gpt2

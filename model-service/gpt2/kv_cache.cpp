@@ -1,0 +1,56 @@
+#include "model-service/gpt2/kv_cache.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "model-service/gpt2/kernels/kernels.hpp"
+
+namespace inkfleet::gpt2 {
+
+KvCache::KvCache(const Config& config, std::size_t bytes)
+    : heads_(config.heads),
+      head_keys_(static_cast<std::ptrdiff_t>(config.head_dim()) * kBlockTokens),
+      head_values_(static_cast<std::ptrdiff_t>(padded_head_dim(config.head_dim())) * kBlockTokens),
+      block_stride_(config.layers * heads_ * (head_keys_ + head_values_)) {
+  const std::size_t block_bytes = static_cast<std::size_t>(block_stride_) * sizeof(float);
+  const std::size_t needed = (config.context_length + kBlockTokens - 1) / kBlockTokens;
+  const std::size_t fitting = std::min<std::size_t>(bytes / block_bytes, INT32_MAX);
+  if (fitting < needed) {
+    throw std::runtime_error("key-value cache: expected at least " + std::to_string(needed * block_bytes) +
+                             " bytes, for one context of " + std::to_string(config.context_length) +
+                             " tokens, found " + std::to_string(bytes));
+  }
+  blocks_ = static_cast<int>(fitting);
+  mapped_bytes_ = fitting * block_bytes;
+  void* data = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) {
+    throw std::runtime_error("key-value cache: cannot map " + std::to_string(mapped_bytes_) +
+                             " bytes: " + std::strerror(errno));
+  }
+  ::madvise(data, mapped_bytes_, MADV_HUGEPAGE);  // fewer TLB misses where the system allows it
+  data_ = static_cast<float*>(data);
+}
+
+KvCache::~KvCache() {
+  ::munmap(data_, mapped_bytes_);
+}
+
+float* KvCache::keys(int layer, int head) const {
+  return data_ + layer * heads_ * (head_keys_ + head_values_) + head * head_keys_;
+}
+
+float* KvCache::values(int layer, int head) const {
+  return data_ + layer * heads_ * (head_keys_ + head_values_) + heads_ * head_keys_ + head * head_values_;
+}
+
+void KvCache::copy(engine::BlockId from, engine::BlockId to) {
+  std::memcpy(data_ + to * block_stride_, data_ + from * block_stride_, block_stride_ * sizeof(float));
+}
+
+}  // namespace inkfleet::gpt2

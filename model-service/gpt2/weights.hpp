@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "model-service/gpt2/checkpoint.hpp"
+#include "model-service/gpt2/config.hpp"
+#include "model-service/gpt2/embedding.hpp"
+#include "model-service/gpt2/linear.hpp"
+#include "model-service/gpt2/model_summary.hpp"
+
+/// A GPT-2's parameters, ready to compute with. Members are named as in the checkpoint.
+namespace inkfleet::gpt2 {
+
+struct LayerNorm {
+  std::vector<float> weight, bias;  ///< [C]
+};
+
+struct Block {
+  LayerNorm ln_1;
+  Linear attn_c_attn;  ///< C -> 3C: queries, keys, values
+  Linear attn_c_proj;  ///< C -> C
+  LayerNorm ln_2;
+  Linear mlp_c_fc;    ///< C -> inner
+  Linear mlp_c_proj;  ///< inner -> C
+};
+
+struct Weights {
+  Embedding wte;  ///< [V, C]
+  Embedding wpe;  ///< [context, C]
+  std::vector<Block> h;
+  LayerNorm ln_f;
+  Linear lm_head;  ///< C -> V
+};
+
+/// Called with bytes done and bytes in all.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Converts and packs every tensor for fp32. `checkpoint` is not needed afterwards. Throws std::runtime_error
+/// naming file, tensor, expected and found.
+Weights load_weights(const Checkpoint& checkpoint, const Config& config, const Progress& progress);
+
+/// Whether the output head is the token embedding: there is no lm_head.weight, or it holds the same bytes.
+/// One that differs is used, whatever tie_word_embeddings says, as transformers 5 does.
+bool has_tied_head(const Checkpoint& checkpoint, const Config& config);
+
+ModelSummary summarize(const Checkpoint& checkpoint, const Config& config);
+
+}  // namespace inkfleet::gpt2
