@@ -32,8 +32,13 @@ if(NOT LIBTORCH_INCLUDE_DIR OR NOT LIBTORCH_CPU_LIBRARY OR NOT LIBTORCH_C10_LIBR
 endif()
 
 get_filename_component(_libtorch_lib ${LIBTORCH_CPU_LIBRARY} DIRECTORY)
-file(STRINGS ${LIBTORCH_INCLUDE_DIR}/torch/headeronly/version.h _version REGEX "#define TORCH_VERSION ")
-message(STATUS "libtorch: ${_libtorch_lib} (${_version})")
+file(STRINGS ${LIBTORCH_INCLUDE_DIR}/torch/headeronly/version.h _numbers REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+string(REGEX MATCHALL "[0-9]+" _numbers "${_numbers}")
+list(JOIN _numbers "." _version)
+message(STATUS "libtorch ${_version}: ${_libtorch_lib}")
+if(_version VERSION_LESS 2.11)
+  message(FATAL_ERROR "${_libtorch_lib} is libtorch ${_version}; at least 2.11 is needed")
+endif()
 
 add_library(libtorch_cpu INTERFACE)
 target_include_directories(libtorch_cpu SYSTEM INTERFACE ${LIBTORCH_INCLUDE_DIR})
@@ -43,3 +48,4 @@ target_link_options(libtorch_cpu INTERFACE -Wl,--disable-new-dtags -Wl,-rpath,${
                     -Wl,-rpath-link,${_libtorch_lib})
 # at::parallel_for is inline and silently serial without it.
 target_compile_options(libtorch_cpu INTERFACE -fopenmp)
+target_link_options(libtorch_cpu INTERFACE -fopenmp)

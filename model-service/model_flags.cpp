@@ -1,0 +1,69 @@
+#include "model-service/model_flags.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <stdexcept>
+
+#include "model-service/gpt2/weights_hash.hpp"
+#include "net/program.hpp"
+
+namespace inkfleet::service {
+namespace {
+
+// Logs every tenth of a load.
+auto log_progress() {
+  return [logged = std::uint64_t{0}](std::uint64_t done, std::uint64_t total) mutable {
+    const auto tenth = total == 0 ? 10 : done * 10 / total;
+    if (tenth == logged) return;
+    logged = tenth;
+    spdlog::info("loading weights: {} of {} MB", done >> 20U, total >> 20U);
+  };
+}
+
+void check_vocabulary(const ModelFlags& flags, const tokenizer::Tokenizer& tokenizer, int model_size) {
+  if (tokenizer.vocab_size() <= model_size) return;
+  throw std::runtime_error(flags.folder + ": the tokenizer has " + std::to_string(tokenizer.vocab_size()) +
+                           " tokens, the model's vocab_size is " + std::to_string(model_size) +
+                           "; they do not belong together");
+}
+
+}  // namespace
+
+void ModelFlags::add_to(CLI::App& cli) {
+  cli.add_option("--model", folder, "Folder of a GPT-2 in the Hugging Face layout")->required();
+  cli.add_option("--device", device, "Where to compute")
+      ->check(CLI::IsMember({"auto", "cpu"}))
+      ->capture_default_str();
+  cli.add_option("--dtype", dtype, "Number format to compute in")
+      ->check(CLI::IsMember({"auto", "fp32"}))
+      ->capture_default_str();
+  cli.add_option("--threads", threads, "Threads of a model step; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  cli.add_option("--cache-mb", cache_mb, "Memory for keys and values, in MiB")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+}
+
+LoadedModel load_model(const ModelFlags& flags) {
+  LoadedModel loaded;
+  loaded.tokenizer = tokenizer::load_tokenizer(flags.folder);
+  loaded.model = gpt2::load_model(flags.folder, {.dtype = gpt2::ComputeType::kFp32,
+                                                 .threads = flags.threads,
+                                                 .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
+                                                 .progress = log_progress()});
+  const auto& summary = loaded.model->summary();
+  check_vocabulary(flags, *loaded.tokenizer, summary.vocab_size);
+  loaded.receipt = {.model = flags.name,
+                    .weights = gpt2::weights_hash(summary.files),
+                    .engine = {.version = std::string(net::version()),
+                               .device = "cpu",
+                               .dtype = "fp32",
+                               .instruction_set = std::string(gpt2::instruction_set())}};
+  spdlog::info("loaded {}: {}", flags.folder, gpt2::to_string(summary));
+  spdlog::info("computing in fp32 on the CPU ({}, libtorch {}), {} MiB for keys and values",
+               gpt2::instruction_set(), gpt2::libtorch_version(), flags.cache_mb);
+  return loaded;
+}
+
+}  // namespace inkfleet::service

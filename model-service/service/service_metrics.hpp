@@ -1,0 +1,45 @@
+#pragma once
+
+#include "model-service/engine/engine.hpp"
+#include "net/metrics.hpp"
+
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+}  // namespace prometheus
+
+namespace inkfleet::service {
+
+/// A service's numbers: the engine's work as it happens, its load when a scrape asks.
+class ServiceMetrics : public engine::Observer {
+ public:
+  explicit ServiceMetrics(net::Metrics& metrics);
+
+  void on_first_token(std::chrono::nanoseconds waited) override;
+  void on_next_token(std::chrono::nanoseconds waited) override;
+  void on_step(int prefill_rows, int decode_rows) override;
+  void on_completed(const proto::Usage& usage) override;
+  void on_failed(proto::ErrorCode code) override;
+
+  /// Called before a scrape is answered.
+  void set_load(const engine::Load& load);
+
+ private:
+  prometheus::Counter& completed_;
+  prometheus::Family<prometheus::Counter>& failed_;
+  prometheus::Counter& prompt_tokens_;
+  prometheus::Counter& completion_tokens_;
+  prometheus::Counter& steps_;
+  prometheus::Counter& prefill_rows_;
+  prometheus::Counter& decode_rows_;
+  prometheus::Histogram& first_token_;
+  prometheus::Histogram& inter_token_;
+  prometheus::Gauge& queue_depth_;
+  prometheus::Gauge& running_requests_;
+  prometheus::Gauge& running_suggestions_;
+  prometheus::Gauge& backlog_tokens_;
+  prometheus::Gauge& cache_used_;
+};
+
+}  // namespace inkfleet::service

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "model-service/service/dispatcher.hpp"
+#include "model-service/service/served_model.hpp"
+
+namespace inkfleet::service {
+
+/// What all connections of a service share. I/O thread only.
+struct ServiceState {
+  std::string name;                   ///< of the model: its URL suffix, without the slash
+  std::optional<ServedModel> served;  ///< empty while loading
+  bool draining = false;
+  Dispatcher dispatcher;
+  std::mt19937_64 seeds{std::random_device{}()};  ///< for requests that bring none
+};
+
+}  // namespace inkfleet::service

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "model-service/service/service_state.hpp"
+#include "net/websocket.hpp"
+
+namespace inkfleet::service {
+
+/// One connection to a model service: turns frames into orders for the engine and back. I/O thread only.
+class Session : public net::WebSocketSession, private FrameReceiver {
+ public:
+  Session(std::shared_ptr<net::WebSocketPeer> peer, ServiceState& state);
+
+  void on_text(std::string_view text) override;
+  void on_binary() override;
+  void on_closed() override;
+
+ private:
+  void on_frame(proto::ServerFrame frame) override;
+
+  void handle(proto::Suggest& suggest);
+  void handle(const proto::Cancel& cancel);
+  void handle(const proto::Prefill& prefill);
+  void handle(const proto::Accept& accept);
+
+  std::optional<proto::Error> refusal(const proto::Suggest& suggest) const;
+  void supersede(const std::string& document);
+  void submit(proto::Suggest suggest);
+  void refuse(std::string id, proto::Error error);
+
+  struct Live {
+    engine::RequestKey key;
+    std::optional<std::string> document;
+  };
+
+  std::shared_ptr<net::WebSocketPeer> peer_;
+  ServiceState& state_;
+  std::unordered_map<std::string, Live> live_;              // by request id
+  std::unordered_map<std::string, std::string> documents_;  // the live request of each document
+};
+
+}  // namespace inkfleet::service

@@ -1,0 +1,40 @@
+#include "model-service/service/suggest_check.hpp"
+
+#include <string>
+
+namespace inkfleet::service {
+namespace {
+
+proto::Error bad_field(std::string field, std::string message) {
+  return {.code = proto::ErrorCode::kBadRequest, .message = std::move(message), .field = std::move(field)};
+}
+
+std::optional<proto::Error> check_resume(const std::vector<proto::ResumePoint>& points,
+                                         const engine::ModelShape& shape) {
+  for (const auto& point : points) {
+    for (const auto token : point.tokens) {
+      if (token >= shape.vocab_size) {
+        return bad_field("resume", "resume holds token " + std::to_string(token) +
+                                       ", the vocabulary ends at " + std::to_string(shape.vocab_size - 1));
+      }
+      if (token == shape.end_of_text) {
+        return bad_field("resume", "resume holds the end-of-text token, after which nothing can follow");
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<proto::Error> check_suggest(const proto::Suggest& suggest, const engine::ModelShape& shape) {
+  if (suggest.heal) return bad_field("heal", "this service does not offer heal");
+  if (suggest.top_k > shape.vocab_size) {
+    return bad_field("top_k", "top_k is " + std::to_string(suggest.top_k) + ", the vocabulary has " +
+                                  std::to_string(shape.vocab_size) + " tokens");
+  }
+  if (suggest.resume) return check_resume(*suggest.resume, shape);
+  return std::nullopt;
+}
+
+}  // namespace inkfleet::service
