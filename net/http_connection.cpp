@@ -45,14 +45,17 @@ HttpConnection::HttpConnection(tcp::socket socket, HttpApp& app, const ServerOpt
 }
 
 asio::awaitable<void> HttpConnection::run() {
-  while (co_await serve_one()) {
-  }
+  bool more = true;  // g++ 12 miscompiles a loop that is nothing but a co_await in its condition
+  while (more) more = co_await serve_one();
 }
 
 asio::awaitable<bool> HttpConnection::serve_one() {
   auto request = co_await read_request();
   if (!request) co_return false;
-  if (!websocket::is_upgrade(*request)) co_return co_await write(*request, co_await answer(*request));
+  if (!websocket::is_upgrade(*request)) {
+    auto response = co_await answer(*request);
+    co_return co_await write(*request, std::move(response));
+  }
   auto decision = app_.upgrade(*request, client_);
   if (auto* refused = std::get_if<HttpResponse>(&decision)) {
     co_return co_await write(*request, std::move(*refused));

@@ -69,6 +69,7 @@ class WsConnection : public std::enable_shared_from_this<WsConnection<Layer>> {
   void end_session();
   void output_changed();
   bool reader_is_behind() const;
+  bool is_idle() const;
 
   struct Goodbye {
     CloseCode code;
@@ -84,6 +85,7 @@ class WsConnection : public std::enable_shared_from_this<WsConnection<Layer>> {
       output_;  // wakes the writer: expires when a ping is due, is cancelled when there is output
   asio::steady_timer room_;  // wakes the reader when the outbox has been emptied enough
   std::chrono::steady_clock::time_point next_ping_;
+  std::chrono::steady_clock::time_point last_heard_;
   bool over_ = false;
 };
 

@@ -2,11 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/websocket.hpp>
 #include <utility>
 
@@ -51,9 +51,9 @@ void WsConnection<Layer>::configure(Stream& stream, const ConnectionOptions& opt
   stream.auto_fragment(false);
   websocket::stream_base::timeout timeout{};
   timeout.handshake_timeout = options.handshake;
-  timeout.idle_timeout = options.idle_close;
-  timeout.keep_alive_pings =
-      false;  // Beast would ping at half the idle time; the writer keeps its own interval
+  // Beast's idle timer ends a connection however lively, or pings at half its time: the writer keeps both
+  // times.
+  timeout.idle_timeout = websocket::stream_base::none();
   stream.set_option(timeout);
 }
 
@@ -74,7 +74,9 @@ asio::awaitable<void> WsConnection<Layer>::run(std::unique_ptr<WebSocketSession>
   using namespace asio::experimental::awaitable_operators;
   const auto self = this->shared_from_this();
   session_ = std::move(session);
-  next_ping_ = std::chrono::steady_clock::now() + options_.ping_interval;
+  last_heard_ = std::chrono::steady_clock::now();
+  next_ping_ = last_heard_ + options_.ping_interval;
+  stream_.control_callback([this](auto, auto) { last_heard_ = std::chrono::steady_clock::now(); });
   co_await (read_loop() && write_loop());
 }
 
@@ -88,6 +90,7 @@ asio::awaitable<void> WsConnection<Layer>::read_loop() {
       spdlog::debug("websocket over: {}", error.message());
       break;
     }
+    last_heard_ = std::chrono::steady_clock::now();
     deliver({static_cast<const char*>(buffer.data().data()), size});
     buffer.consume(size);
     if (buffer.capacity() > detail::kKeptBuffer) buffer.shrink_to_fit();
@@ -100,7 +103,10 @@ template <class Layer>
 asio::awaitable<void> WsConnection<Layer>::write_loop() {
   bool ok = true;
   while (ok && !over_) {
-    if (std::chrono::steady_clock::now() >= next_ping_) {
+    if (is_idle()) {
+      spdlog::info("websocket dropped: nothing heard for {} s", options_.idle_close.count() / 1000);
+      ok = false;
+    } else if (std::chrono::steady_clock::now() >= next_ping_) {
       ok = co_await ping();
     } else if (auto text = outbox_.pop()) {
       if (!reader_is_behind()) room_.cancel();
@@ -143,7 +149,7 @@ asio::awaitable<void> WsConnection<Layer>::say_goodbye() {
 
 template <class Layer>
 asio::awaitable<void> WsConnection<Layer>::wait_for_output() {
-  output_.expires_at(next_ping_);
+  output_.expires_at(std::min(next_ping_, last_heard_ + options_.idle_close));
   co_await output_.async_wait(detail::kAwait);
 }
 
@@ -152,7 +158,13 @@ asio::awaitable<void> WsConnection<Layer>::wait_for_room() {
   while (reader_is_behind() && !over_) {
     room_.expires_at(std::chrono::steady_clock::time_point::max());
     co_await room_.async_wait(detail::kAwait);
+    last_heard_ = std::chrono::steady_clock::now();  // nobody listened meanwhile
   }
+}
+
+template <class Layer>
+bool WsConnection<Layer>::is_idle() const {
+  return !reader_is_behind() && std::chrono::steady_clock::now() >= last_heard_ + options_.idle_close;
 }
 
 template <class Layer>
