@@ -1,0 +1,33 @@
+"""Reads Prometheus text."""
+
+import re
+import time
+import urllib.request
+
+_SAMPLE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
+
+
+class Metrics:
+    def __init__(self, base: str):
+        self.address = f"{base}/metrics"
+
+    def samples(self) -> list:
+        """Triples of name, labels as written, value."""
+        with urllib.request.urlopen(self.address, timeout=10) as answer:
+            assert answer.headers["Content-Type"].startswith("text/plain")
+            lines = answer.read().decode().splitlines()
+        matches = [_SAMPLE.match(line) for line in lines if line and not line.startswith("#")]
+        assert all(matches), "a line that is no sample"
+        return [(match["name"], match["labels"] or "", float(match["value"])) for match in matches]
+
+    def sum(self, name: str) -> float:
+        """Over all labels; a metric that is not there is a mistake."""
+        values = [value for sample, _, value in self.samples() if sample == name]
+        assert values, f"no metric {name}"
+        return sum(values)
+
+    def wait(self, name: str, condition, seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while not condition(value := self.sum(name)):
+            assert time.monotonic() < end, f"{name} is still {value}"
+            time.sleep(0.02)  # a gauge can only be asked again

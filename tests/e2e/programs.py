@@ -1,0 +1,119 @@
+"""Starts the real programs and reads what they say, always with a deadline."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("INKFLEET_BIN", ROOT / "build" / "release" / "bin"))
+MODELS = ROOT / "models"
+
+START_S = 60  # loading a model on a machine whose cores are busy
+STOP_S = 30
+
+
+class Program:
+    """A running server. Its stdout is read by a thread, its stderr goes to a file."""
+
+    def __init__(self, arguments, log: Path, **popen):
+        self.arguments = [str(BIN / arguments[0]), *map(str, arguments[1:])]
+        self.log = log
+        with log.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                self.arguments, stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL, text=True, **popen
+            )
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.host, self.port = None, None
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def wait_line(self, prefix: str, seconds: float = START_S) -> str:
+        """The rest of the first line that begins with `prefix`."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no line '{prefix}' from {self.arguments} in {seconds} s:\n{self.errors()}") from None
+            if line is None:
+                raise AssertionError(f"{self.arguments} ended with {self.process.wait()}:\n{self.errors()}")
+            if line.startswith(prefix):
+                return line[len(prefix) :].strip()
+
+    def wait_listening(self):
+        self.host, _, port = self.wait_line("listening ").rpartition(":")
+        self.port = int(port)
+        return self
+
+    def wait_ready(self):
+        self.wait_line("ready")
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def errors(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(STOP_S)
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.process.stdout.close()
+
+
+def start_model(name: str, logs: Path, listen: str = "127.0.0.1:0", extra=()) -> Program:
+    """A service of the demo model `name`; not waited for."""
+    return Program(
+        ["inkfleet-model", "--model", MODELS / name, "--name", name, "--listen", listen, "--threads", 1, *extra],
+        logs / f"{name}.log",
+    )
+
+
+def start_gateway(config: dict, folder: Path) -> Program:
+    path = folder / "gateway.json"
+    path.write_text(json.dumps(config))
+    return Program(["inkfleet-gateway", "--config", path], folder / "gateway.log")
+
+
+def route(name: str, addresses, aliases=()) -> dict:
+    return {
+        "suffix": f"/{name}",
+        "aliases": list(aliases),
+        "upstreams": [f"ws://{address}/{name}" for address in addresses],
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_tool(name: str, *arguments, seconds: float = 60, **options) -> subprocess.CompletedProcess:
+    """Runs a program that ends by itself."""
+    return subprocess.run(
+        [str(BIN / name), *map(str, arguments)], capture_output=True, text=True, timeout=seconds, check=False, **options
+    )
