@@ -5,4 +5,5 @@ from websockets.sync.client import ClientConnection, connect
 
 def open_socket(url: str, **options) -> ClientConnection:
     """A connection the caller closes. (`legacy` is the library's name for connecting outside a with statement.)"""
-    return connect(url, max_size=None, max_queue=None, open_timeout=10, proxy=None, legacy=True, **options)
+    settings = dict(max_size=None, max_queue=None, open_timeout=10, proxy=None, legacy=True)
+    return connect(url, **{**settings, **options})
