@@ -10,10 +10,13 @@
 namespace inkfleet::service {
 namespace {
 
-// Logs every tenth of a load.
+constexpr std::uint64_t kWorthTelling = 100 << 20U;
+
+// Logs every tenth of a long load.
 auto log_progress() {
   return [logged = std::uint64_t{0}](std::uint64_t done, std::uint64_t total) mutable {
-    const auto tenth = total == 0 ? 10 : done * 10 / total;
+    if (total < kWorthTelling) return;
+    const auto tenth = done * 10 / total;
     if (tenth == logged) return;
     logged = tenth;
     spdlog::info("loading weights: {} of {} MB", done >> 20U, total >> 20U);

@@ -103,9 +103,11 @@ const ModelSummary& CpuModel::summary() const {
   return parts_->summary;
 }
 
-/// libtorch's number of threads belongs to the thread that asks for them.
+/// libtorch's number of threads belongs to the thread that asks for them. A thread's first parallel operation
+/// takes what any thread asked for last, so that is got over with first.
 void CpuModel::bind_thread() {
   if (bound_thread_ == std::this_thread::get_id()) return;
+  static_cast<void>(at::get_num_threads());
   at::set_num_threads(parts_->threads);
   bound_thread_ = std::this_thread::get_id();
 }

@@ -4,6 +4,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -19,9 +20,10 @@ using Pointwise = at::Tensor(const at::Tensor&, const at::Tensor&, const std::op
 template <class Signature>
 auto find_operator(const char* name) {
   const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
-  if (!found)
+  if (!found) {
     throw std::runtime_error(std::string("libtorch: expected the operator ") + name +
                              ", found none (built without oneDNN?)");
+  }
   return found->typed<Signature>();
 }
 

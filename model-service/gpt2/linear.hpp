@@ -11,7 +11,7 @@ namespace inkfleet::gpt2 {
 /// 51, 100 rows: 233 and 271).
 class Linear {
  public:
-  /// `weight` [out, in] and `bias` [out], fp32. `name` for messages.
+  /// `weight` [out, in] and `bias` [out], fp32. Throws std::runtime_error if libtorch has no oneDNN.
   Linear(const at::Tensor& weight, std::optional<at::Tensor> bias);
 
   /// Rows that the input of `rows` rows must have room for. oneDNN compiles a kernel for each new number of

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -49,6 +50,7 @@ class RememberingModel : public StepModel {
       fail_next = false;
       throw std::runtime_error("a fault of the test");
     }
+    if (before_step) before_step();
     ++steps;
     logits_.clear();
     std::set<std::size_t> written;
@@ -67,6 +69,7 @@ class RememberingModel : public StepModel {
   int rows = 0;
   int largest_step = 0;
   bool fail_next = false;
+  std::function<void()> before_step;  ///< lets a test hold the engine thread
 
  private:
   std::size_t cell(BlockId block, int offset) const {

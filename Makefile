@@ -1,0 +1,41 @@
+# The commands of the project. Each installs what it needs first; nothing else has to be run before.
+
+PORT ?= 8080
+PRESET ?= release
+JOBS ?= $(shell nproc)
+BIN := build/$(PRESET)/bin
+
+.PHONY: help build demo test test-sanitized bench format check-format clean
+
+help: ## show these commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## install what is missing and build the programs into build/release/bin
+	@scripts/install-packages
+	@scripts/fetch-libtorch
+	@cmake --preset $(PRESET) --log-level=NOTICE
+	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+
+demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ctrl-C stops them
+	@scripts/demo --bin $(BIN) --port $(PORT)
+
+test: build ## build and run all tests: unit, integration, end to end
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) ctest --preset $(PRESET) --parallel $(JOBS)
+
+test-sanitized: ## the tests of all that has no torch, under AddressSanitizer and UBSan
+	@scripts/install-packages
+	@cmake --preset asan --log-level=NOTICE
+	@cmake --build --preset asan --parallel $(JOBS)
+	@ctest --preset asan --parallel $(JOBS)
+
+bench: build ## measure beside transformers on a gpt2-medium-shaped random model (about 10 minutes)
+	@bench/side_by_side/run --bin $(BIN)
+
+format: ## rewrite the C++ sources with clang-format
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' '*.cu' | xargs clang-format -i
+
+check-format: ## fail if clang-format would change a source
+	@git ls-files '*.cpp' '*.hpp' '*.cu' | xargs clang-format --dry-run --Werror
+
+clean: ## remove what was built
+	rm -rf build

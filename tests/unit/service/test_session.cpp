@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <future>
+#include <thread>
+
+#include "model-service/service/session.hpp"
+#include "proto/serialize.hpp"
+#include "tests/unit/engine/fakes.hpp"
+
+namespace inkfleet::service {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::testing::ByteTokenizer;
+using engine::testing::CountingObserver;
+using engine::testing::RememberingModel;
+using proto::ErrorCode;
+using proto::FinishReason;
+
+class RecordingPeer : public net::WebSocketPeer {
+ public:
+  void send(proto::ServerFrame frame) override { frames.push_back(std::move(frame)); }
+  void send_latest(std::string, std::string) override { FAIL() << "a service sends frames only"; }
+  void close(net::CloseCode, std::string_view) override { closed = true; }
+
+  template <typename Frame>
+  std::vector<Frame> all() const {
+    std::vector<Frame> found;
+    for (const auto& frame : frames) {
+      if (const auto* typed = std::get_if<Frame>(&frame)) found.push_back(*typed);
+    }
+    return found;
+  }
+
+  std::vector<proto::ServerFrame> frames;
+  bool closed = false;
+};
+
+// A session on a real engine thread; the test's own thread is the I/O thread.
+class SessionTest : public ::testing::Test {
+ protected:
+  SessionTest()
+      : model(engine::testing::Bench::default_shape()),
+        engine(
+            model.shape(), *tokenizer, {.receipt = {.model = "gpt2-test"}}, observer,
+            [this](engine::Events events) { arrive(std::move(events)); }, [](const std::exception&) {}),
+        thread([this] { engine.run(model); }) {
+    state.name = "gpt2-test";
+    state.served =
+        ServedModel{.tokenizer = tokenizer, .shape = model.shape(), .engine = &engine, .max_queue = 8};
+    session = std::make_unique<Session>(peer, state);
+  }
+
+  ~SessionTest() override {
+    engine.stop();
+    thread.join();
+  }
+
+  void arrive(engine::Events events) {
+    const std::lock_guard lock(mutex);
+    for (auto& event : events) inbox.push_back(std::move(event));
+    arrived.notify_one();
+  }
+
+  // Runs the I/O thread's part until the condition holds.
+  template <typename Condition>
+  [[nodiscard]] bool pump_until(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (!condition()) {
+      engine::Events events;
+      {
+        std::unique_lock lock(mutex);
+        if (!arrived.wait_until(lock, deadline, [this] { return !inbox.empty(); })) return false;
+        events.swap(inbox);
+      }
+      state.dispatcher.deliver(std::move(events));
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool pump_until_idle() {
+    return pump_until([this] { return state.dispatcher.live() == 0; });
+  }
+
+  void suggest(proto::Suggest request) {
+    session->on_text(proto::to_json(proto::ClientFrame(std::move(request))));
+  }
+
+  std::shared_ptr<ByteTokenizer> tokenizer = std::make_shared<ByteTokenizer>();
+  CountingObserver observer;
+  RememberingModel model;
+  std::mutex mutex;
+  std::condition_variable arrived;
+  engine::Events inbox;
+  engine::Engine engine;
+  std::thread thread;
+  ServiceState state;
+  std::shared_ptr<RecordingPeer> peer = std::make_shared<RecordingPeer>();
+  std::unique_ptr<Session> session;
+};
+
+TEST_F(SessionTest, AnswersARequestAndReportsTheSeedItDrew) {
+  suggest({.id = "a", .prompt = "hello", .n = 2, .max_tokens = 5});
+  ASSERT_TRUE(pump_until_idle());
+  ASSERT_EQ(peer->all<proto::Started>().size(), 1U);
+  ASSERT_EQ(peer->all<proto::Completed>().size(), 1U);
+  EXPECT_EQ(peer->all<proto::Finished>().size(), 2U);
+  EXPECT_EQ(peer->all<proto::Started>()[0].seed, peer->all<proto::Completed>()[0].receipt.seed);
+  EXPECT_EQ(peer->all<proto::Started>()[0].model, "gpt2-test");
+}
+
+TEST_F(SessionTest, AnErrorEndsOnlyTheRequestItIsAbout) {
+  suggest({.id = "good", .prompt = "hello", .max_tokens = 100});
+  session->on_text(R"({"type":"suggest","id":"bad","prompt":"x","n":33})");
+  session->on_text(R"({"type":"suggest","id":"k","prompt":"x","top_k":258})");
+  session->on_text(R"({"type":"suggest","id":"r","prompt":"x","resume":[{"index":0,"tokens":[257]}]})");
+  session->on_text(R"({"type":"suggest","id":"h","prompt":"x","heal":true})");
+  session->on_text("no json");
+  session->on_binary();
+  const auto errors = peer->all<proto::Error>();
+  ASSERT_EQ(errors.size(), 6U);
+  EXPECT_EQ(errors[0].id, "bad");
+  EXPECT_EQ(errors[0].field, "n");
+  EXPECT_EQ(errors[1].field, "top_k");
+  EXPECT_NE(errors[1].message.find("257"), std::string::npos) << "the limit is named";
+  EXPECT_EQ(errors[2].field, "resume");
+  EXPECT_EQ(errors[3].field, "heal");
+  EXPECT_FALSE(errors[4].id.has_value());
+  EXPECT_FALSE(errors[5].id.has_value());
+  for (const auto& error : errors) EXPECT_EQ(error.code, ErrorCode::kBadRequest);
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Completed>().size(), 1U);
+}
+
+TEST_F(SessionTest, ADuplicateIdDoesNotEndTheLiveRequest) {
+  suggest({.id = "a", .prompt = "hello", .max_tokens = 100});
+  suggest({.id = "a", .prompt = "other"});
+  session->on_text(R"({"type":"suggest","id":"a","prompt":"x","n":33})");
+  const auto errors = peer->all<proto::Error>();
+  ASSERT_EQ(errors.size(), 2U);
+  for (const auto& error : errors) {
+    EXPECT_FALSE(error.id.has_value());
+    EXPECT_EQ(error.frame, "suggest");
+  }
+  EXPECT_EQ(errors[0].field, "id");
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Completed>().size(), 1U);
+  suggest({.id = "a", .prompt = "free again", .max_tokens = 2});
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Completed>().size(), 2U);
+}
+
+// Break: leave out supersede(), and the older request runs to its length.
+TEST_F(SessionTest, ANewerRequestOfTheSameDocumentSupersedesTheOlder) {
+  std::promise<void> release;
+  model.before_step = [released = release.get_future().share()] { released.wait(); };
+  suggest({.id = "old", .prompt = "hello", .document = "d", .max_tokens = 120});
+  suggest({.id = "other", .prompt = "hello", .document = "e", .max_tokens = 3});
+  suggest({.id = "new", .prompt = "hello", .document = "d", .max_tokens = 3});
+  release.set_value();
+  ASSERT_TRUE(pump_until_idle());
+  for (const auto& finished : peer->all<proto::Finished>()) {
+    EXPECT_EQ(finished.reason, finished.id == "old" ? FinishReason::kCancelled : FinishReason::kLength)
+        << finished.id;
+  }
+  EXPECT_EQ(peer->all<proto::Completed>().size(), 3U);
+}
+
+TEST_F(SessionTest, CancelOfAnUnknownIdHasNoAnswer) {
+  session->on_text(R"({"type":"cancel","id":"nobody"})");
+  EXPECT_TRUE(peer->frames.empty());
+}
+
+TEST_F(SessionTest, AClosedConnectionStopsItsRequests) {
+  suggest({.id = "a", .prompt = "hello", .n = 4, .max_tokens = 120});
+  ASSERT_TRUE(pump_until([this] { return !peer->all<proto::Started>().empty(); }));
+  session->on_closed();
+  session.reset();
+  EXPECT_EQ(state.dispatcher.live(), 0U);
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (engine.load().running > 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(engine.load().running, 0);
+  EXPECT_EQ(engine.load().blocks_used, 0);
+}
+
+TEST_F(SessionTest, WhileLoadingAndDrainingItIsUnavailable) {
+  state.draining = true;
+  suggest({.id = "a", .prompt = "x"});
+  const auto served = std::exchange(state.served, std::nullopt);
+  suggest({.id = "b", .prompt = "x"});
+  const auto errors = peer->all<proto::Error>();
+  ASSERT_EQ(errors.size(), 2U);
+  for (const auto& error : errors) {
+    EXPECT_EQ(error.code, ErrorCode::kUnavailable);
+    EXPECT_TRUE(error.retry_after.has_value());
+  }
+}
+
+TEST_F(SessionTest, AnEmptyPromptStartsFromTheEndOfTextToken) {
+  suggest({.id = "a", .prompt = "", .max_tokens = 3});
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Completed>().at(0).usage.prompt_tokens, 1);
+}
+
+}  // namespace
+}  // namespace inkfleet::service
