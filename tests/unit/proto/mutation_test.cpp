@@ -73,7 +73,7 @@ TEST(Mutations, EndInAFrameOrAnError) {
     ASSERT_TRUE(std::holds_alternative<ClientFrame>(again)) << text << "\n" << written;
     ASSERT_EQ(to_json(std::get<ClientFrame>(again)), written);
   }
-  EXPECT_GT(accepted, 500) << "the mutations must leave something to accept";
+  EXPECT_GT(accepted, 300) << "the mutations must leave something to accept";
 }
 
 TEST(Mutations, ServerFramesAreReadOrNot) {
@@ -88,7 +88,7 @@ TEST(Mutations, ServerFramesAreReadOrNot) {
     ASSERT_TRUE(again) << text << "\n" << to_json(*frame);
     ASSERT_EQ(to_json(*again), to_json(*frame));
   }
-  EXPECT_GT(accepted, 500);
+  EXPECT_GT(accepted, 300);
 }
 
 }  // namespace
