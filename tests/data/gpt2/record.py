@@ -149,7 +149,8 @@ def record_demo(name):
     model = load(MODELS / name)
     model.generation_config.eos_token_id = None
     torch.manual_seed(5)
-    ids = model.generate(torch.tensor([[0]]), do_sample=True, temperature=0.8, top_k=50, max_new_tokens=511, pad_token_id=0)[0]
+    start = torch.tensor([[0]])
+    ids = model.generate(start, do_sample=True, temperature=0.8, top_k=50, max_new_tokens=511, pad_token_id=0)[0]
     logits = model(ids[None]).logits[0]
     new, gaps = greedy(model, ids[:GREEDY_PROMPT], GREEDY_TOKENS)
     save_file(

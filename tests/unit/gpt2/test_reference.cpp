@@ -32,7 +32,8 @@ std::vector<float> logits_of_all_prefixes(CpuModel& model, std::span<const Token
   return run(model, slices);
 }
 
-// Turns red when: the position embedding is left out, the layer norm's epsilon is, the scale of attention is.
+// Turns red when: the position embedding is left out; the scale of attention is; its division by the layer
+// is.
 TEST_P(TinyModel, HasTheReferencesLogitsAtAllPositions) {
   TemporaryFolder folder;
   fs::copy(kData / GetParam().folder, folder.path());
