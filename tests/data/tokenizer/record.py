@@ -92,6 +92,8 @@ ADDED_TOKENS = {
     "both": [AddedToken("<x>", lstrip=True, rstrip=True, special=True), AddedToken("<y>", special=True)],
     "single_word": [AddedToken("ab", single_word=True, normalized=False), AddedToken("abab", single_word=True),
                     AddedToken("<x>", single_word=True)],
+    "nested": [AddedToken("<x>"), AddedToken("<x><x>"), AddedToken("the"), AddedToken("the <"), AddedToken("th")],
+    "overlapping": [AddedToken("ab ab", single_word=True), AddedToken("ab", single_word=True)],
     "passes": [AddedToken("<x>the", normalized=True), AddedToken("<x>", normalized=False),
                AddedToken("the", normalized=False), AddedToken("e <", normalized=True)],
 }
@@ -112,11 +114,13 @@ def record_added_tokens():
                 tokenizer.decoder = decoders.ByteLevel()
                 tokenizer.add_tokens([t for t in added if not t.special])
                 tokenizer.add_special_tokens([t for t in added if t.special])
-                samples = ["", " ", "<x>", " <x> ", "ab", " ab", "\tab"]
+                samples = ["", " ", "<x>", " <x> ", "ab", " ab", "\tab", "xab ab", "ab abx", "xab ab ab", "<x>ab ab"]
                 samples += ["".join(rng.choices(PIECES, k=rng.randint(1, 7))) for _ in range(250)]
                 cases.append({"name": f"{name}, add_prefix_space={prefix}, use_regex={regex}",
                               "tokenizer": json.loads(tokenizer.to_str()),
                               "texts": [[s, tokenizer.encode(s, add_special_tokens=False).ids] for s in samples]})
+    small = json.dumps(cases[0]["tokenizer"], ensure_ascii=False, indent=1)
+    (FOLDER / "small-tokenizer.json").write_text(small + "\n", encoding="utf-8")
     data = {**VERSIONS, "cases": cases}
     packed = gzip.compress((compact(data) + "\n").encode(), compresslevel=9, mtime=0)
     (FOLDER / "added-tokens.json.gz").write_bytes(packed)

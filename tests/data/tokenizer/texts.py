@@ -89,7 +89,8 @@ def digits(rng):
 
 def contractions(rng):
     words = ["I", "it", "they", "Who", "don", "O", "naïve", "x1", "7", "", " ", "\n", "(", "кто", "語"]
-    endings = ["s", "t", "re", "ve", "m", "ll", "d", "r", "v", "l", "S", "LL", "Re", "vE", "sss", "tis", "em", ""]
+    endings = ["s", "t", "re", "ve", "m", "ll", "d", "r", "v", "l", "S", "LL", "Re", "vE", "sss", "tis", "em", "",
+               "She", "TIS", "Dare", "Mine", "REd", "LLama", "VEry"]
     for word, mark, ending in itertools.product(words, APOSTROPHES, endings):
         yield word + mark + ending + rng.choice(["", " go", "'", "'s", ".", " 's"])
     for _ in range(400):
@@ -129,7 +130,7 @@ def special(rng):
 
 
 def long_runs(rng):
-    for unit in ["a", " ", "ab", "\n", "=", "é", "\U0001F600", "ha", "the", "क्", "0", "- ", "\u3000", "人"]:
+    for unit in ["a", " ", "ab", "\n", "=", "é", "\U0001F600", "ha", "the", "#", "# ", "क्", "0", "- ", "\u3000", "人"]:
         for length in (23, 24, 25, 63, 64, 65, 66, 127, 300, 1000):
             yield unit * (length // len(unit.encode()) + 1)
     words = "the and of unfriend able ness under stand ing 've".split()

@@ -21,7 +21,7 @@ const char* name_of(CharClass kind) {
 }
 
 // Every assigned code point of Unicode 14, as the `tokenizers` package splits it.
-// Turns red when: U+0085 is no white space; UTF8PROC_CATEGORY_NL is missing; block_of_ is off by one.
+// Turns red when: U+0085 is no white space; UTF8PROC_CATEGORY_LM or _NL is missing.
 TEST(CharClasses, EqualTokenizersPackage) {
   const auto recorded = recorded::read_json("char-classes.json");
   const CharClasses& classes = CharClasses::instance();

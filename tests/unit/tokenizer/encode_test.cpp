@@ -48,24 +48,26 @@ TEST(Recorded, HoldsEnoughOfEveryKind) {
   EXPECT_GE(count["long_runs"], 100);
 }
 
-// Turns red when: kLetter loses UTF8PROC_CATEGORY_LM; space_end() returns `end` always; contraction() takes
-// 'S; find() in TokenFinder prefers the shorter token; repair gives one U+FFFD a byte; kScanLimit is 8 and
-// pair_up() of the previous symbol is left out.
+// Turns red when: U+0085 is no white space; space_end() always returns `end`; contraction() takes 'S; repair
+// gives one U+FFFD a byte; pair_up() of the previous symbol is left out; the scan takes the last of equal
+// ranks.
 TEST(Encode, EqualsTokenizersPackageWithDemoVocabulary) {
   expect_recorded(*load_tokenizer(recorded::demo_model()), &Encoding::demo);
 }
 
+// Turns red when: any of the above; read_merges() of load_vocab_merges.cpp skips every line that begins with
+// '#'
+// ("# #" is a merge of GPT-2).
 TEST(Encode, EqualsTokenizersPackageWithGpt2Vocabulary) {
   expect_recorded(*load_tokenizer(recorded::gpt2_vocabulary()), &Encoding::gpt2);
 }
 
-// Turns red when: read_merges() of load_vocab_merges.cpp skips every line that begins with '#'; ranks begin
-// with the file's line number of the first merge only after a comment.
+// Turns red when: read_merges() of load_vocab_merges.cpp skips every second line.
 TEST(Encode, IsTheSameFromVocabAndMerges) {
   expect_recorded(*load_demo_from_vocab_and_merges(), &Encoding::demo);
 }
 
-// Turns red when: bytes_of() swaps two bytes of the alphabet; white space is stripped anywhere.
+// Turns red when: bytes_of() swaps two bytes of the alphabet; push() forgets what is pending.
 TEST(Decode, GivesBackEveryText) {
   for (const auto& folder : {recorded::demo_model(), recorded::gpt2_vocabulary()}) {
     const auto tokenizer = load_tokenizer(folder);

@@ -24,8 +24,8 @@ std::vector<TokenId> merge_by_definition(const MergeTable& merges, std::vector<T
 
 // Random merges over four letters, ranks in no sensible order, words on both sides of the limit between
 // scanning and the heap.
-// Turns red when: the heap compares positions before ranks; a stale entry is not checked; the scan takes the
-// last of equal ranks.
+// Turns red when: a stale entry of the heap is not told from a good one; the scan takes the last of equal
+// ranks.
 TEST(WordMerger, FollowsTheDefinitionWithAnyMerges) {
   std::mt19937 random(42);
   const auto below = [&](std::uint32_t limit) { return static_cast<std::uint32_t>(random() % limit); };
