@@ -153,7 +153,7 @@ TEST_F(SessionTest, ADuplicateIdDoesNotEndTheLiveRequest) {
 TEST_F(SessionTest, ANewerRequestOfTheSameDocumentSupersedesTheOlder) {
   std::promise<void> release;
   model.before_step = [released = release.get_future().share()] { released.wait(); };
-  suggest({.id = "old", .prompt = "hello", .document = "d", .max_tokens = 120});
+  suggest({.id = "old", .prompt = "hello", .document = "d", .max_tokens = 120, .seed = 1});
   suggest({.id = "other", .prompt = "hello", .document = "e", .max_tokens = 3});
   suggest({.id = "new", .prompt = "hello", .document = "d", .max_tokens = 3});
   release.set_value();
