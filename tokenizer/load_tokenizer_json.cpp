@@ -44,16 +44,28 @@ void check_model(const json& model, const std::string& file) {
   // unk_token, fuse_unk and byte_fallback are about bytes without a token, and there are none.
 }
 
+/// ByteLevel only moves offsets; a template must be the text alone, or every prompt would get tokens added.
+void check_post_processor(const json& root, const std::string& file) {
+  if (value_of(root, "post_processor").is_null()) return;
+  const json& part = object_of(root, "post_processor", file);
+  if (value_of(part, "type") != "TemplateProcessing") {
+    return expect_type(part, "ByteLevel", file + ": post_processor");
+  }
+  const json& single = value_of(part, "single");
+  if (!single.is_array() || single.size() != 1 || !single[0].contains("Sequence")) {
+    fail(file + ": post_processor.single", "the text alone, without added tokens", shown(single));
+  }
+}
+
 void check_around_model(const json& root, const std::string& file) {
   const json& normalizer = value_of(root, "normalizer");
   if (!normalizer.is_null()) {
     fail(file + ": normalizer", "null (GPT-2 does not change the text)", shown(normalizer));
   }
-  for (const char* key : {"post_processor", "decoder"}) {
-    const json& part = value_of(root, key);
-    if (part.is_null()) continue;
-    expect_type(object_of(root, key, file), "ByteLevel", file + ": " + key);
+  if (!value_of(root, "decoder").is_null()) {
+    expect_type(object_of(root, "decoder", file), "ByteLevel", file + ": decoder");
   }
+  check_post_processor(root, file);
 }
 
 std::pair<std::string, std::string> read_merge(const json& merge, const std::string& place) {

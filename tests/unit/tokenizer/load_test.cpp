@@ -185,6 +185,22 @@ TEST(LoadTokenizerJson, ReadsMergesOfBothForms) {
   EXPECT_EQ(load_tokenizer(folder.path())->encode("ab abab  the"), pairs);
 }
 
+// transformers 5 saves GPT-2 with a template that adds nothing; one that adds tokens would change every
+// prompt. Turns red when: check_post_processor() takes every template, or none.
+TEST(LoadTokenizerJson, TakesATemplateThatAddsNothing) {
+  const TemporaryFolder folder;
+  json tokenizer = small_tokenizer();
+  tokenizer["post_processor"] = json::parse(R"({"type": "TemplateProcessing", "special_tokens": {},
+      "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+      "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}]})");
+  folder.write("tokenizer.json", tokenizer.dump());
+  EXPECT_EQ(error_of(folder.path()), "no error");
+  json& single = tokenizer["post_processor"]["single"];
+  single.insert(single.begin(), {{"SpecialToken", {{"id", "<x>"}, {"type_id", 0}}}});
+  folder.write("tokenizer.json", tokenizer.dump());
+  EXPECT_THAT(error_of(folder.path()), AllOf(HasSubstr("post_processor.single"), HasSubstr("SpecialToken")));
+}
+
 TEST(LoadTokenizer, NamesAFolderThatHoldsNone) {
   const TemporaryFolder folder;
   EXPECT_THAT(error_of(folder.path()),
