@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/address.hpp"
+
+namespace inkfleet::gateway {
+
+/// One model: where editors find it and which services compute it.
+struct Route {
+  std::string name;                  ///< the suffix without its slash: "gpt2-medium"
+  std::vector<std::string> aliases;  ///< other names that mean this model
+  std::vector<net::WebSocketUrl> upstreams;
+};
+
+struct Config {
+  std::string listen = "127.0.0.1:8080";
+  std::string admin_listen;  ///< empty: none
+  std::vector<Route> routes;
+};
+
+/// Reads a configuration. Throws std::runtime_error with one line naming `file`, the key's path, what was
+/// expected and what was found; unknown keys are refused, so that a misspelt one does not pass silently.
+Config parse_config(std::string_view file, std::string_view text);
+
+/// Reads the file and parses it.
+Config load_config(const std::string& file);
+
+}  // namespace inkfleet::gateway

@@ -1,0 +1,129 @@
+#include "gateway/editor_session.hpp"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "proto/limits.hpp"
+#include "proto/parse.hpp"
+
+namespace inkfleet::gateway {
+
+namespace {
+
+using proto::limits::kLiveRequestsPerEditor;
+
+proto::Error about_frame(std::string frame, std::string field, std::string message) {
+  return {.code = proto::ErrorCode::kBadRequest,
+          .message = std::move(message),
+          .frame = std::move(frame),
+          .field = std::move(field)};
+}
+
+bool ends_request(const proto::ServerFrame& frame) {
+  return std::holds_alternative<proto::Completed>(frame) || std::holds_alternative<proto::Error>(frame);
+}
+
+std::string sha256(const std::string& text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+}  // namespace
+
+std::string document_of(std::uint64_t connection, const std::string& document) {
+  const auto prefix = fmt::format("c{}:", connection);
+  if (prefix.size() + document.size() <= proto::limits::kDocumentBytes) return prefix + document;
+  return prefix + "sha256:" + sha256(document);
+}
+
+EditorSession::EditorSession(Relay& relay, std::string model, std::uint64_t connection,
+                             std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now)
+    : relay_(relay),
+      model_(std::move(model)),
+      connection_(connection),
+      peer_(std::move(peer)),
+      now_(std::move(now)) {}
+
+void EditorSession::on_text(std::string_view text) {
+  auto parsed = proto::parse_client_frame(text);
+  if (auto* error = std::get_if<proto::Error>(&parsed)) return refuse(std::move(*error));
+  std::visit([this](auto& frame) { handle(std::move(frame)); }, std::get<proto::ClientFrame>(parsed));
+}
+
+void EditorSession::on_binary() {
+  refuse(about_frame("", "", "a binary message is no frame; send JSON as text"));
+}
+
+void EditorSession::on_closed() {
+  for (const auto& [id, request] : std::exchange(live_, {})) relay_.abandon(request.ticket);
+}
+
+void EditorSession::refuse(proto::Error error) {
+  if (error.id && live_.contains(*error.id)) error = proto::without_request(std::move(error));
+  if (error.field && error.field->empty()) error.field.reset();
+  peer_->send(std::move(error));
+}
+
+void EditorSession::handle(proto::Suggest suggest) {
+  if (live_.contains(suggest.id)) {
+    return refuse(about_frame("suggest", "id", "this id belongs to a request that is still running"));
+  }
+  if (suggest.heal) {
+    return refuse({.code = proto::ErrorCode::kBadRequest,
+                   .message = "heal is not served",
+                   .id = suggest.id,
+                   .field = "heal"});
+  }
+  const std::string document = suggest.document.value_or("");
+  supersede(document);
+  if (live_.size() >= kLiveRequestsPerEditor) {
+    return refuse(
+        {.code = proto::ErrorCode::kOverloaded,
+         .message = fmt::format("{} requests of this connection are running, the limit", live_.size()),
+         .id = suggest.id,
+         .retry_after = kRetryOverloaded});
+  }
+  const std::string id = suggest.id;
+  if (suggest.document) suggest.document = document_of(connection_, document);
+  live_[id] = {0, document};
+  const auto ticket = relay_.start({.model = model_,
+                                    .door = Door::kProtocol,
+                                    .suggest = std::move(suggest),
+                                    .answer = [this, id](auto frame) { forward(id, std::move(frame)); }},
+                                   now_());
+  if (const auto at = live_.find(id); at != live_.end())
+    at->second.ticket = ticket;  // it may have ended already
+}
+
+void EditorSession::supersede(const std::string& document) {
+  if (document.empty()) return;
+  for (const auto& [id, request] : live_) {
+    if (request.document == document) relay_.cancel(request.ticket);
+  }
+}
+
+void EditorSession::handle(const proto::Cancel& cancel) {
+  if (const auto at = live_.find(cancel.id); at != live_.end())
+    relay_.cancel(at->second.ticket, cancel.index);
+}
+
+void EditorSession::handle(const proto::Prefill&) {
+  refuse(about_frame("prefill", "type", "prefill is not served"));
+}
+
+void EditorSession::handle(const proto::Accept&) {
+  refuse(about_frame("accept", "type", "accept is not served"));
+}
+
+void EditorSession::forward(const std::string& id, proto::ServerFrame frame) {
+  const bool last = ends_request(frame);
+  peer_->send(std::move(frame));
+  if (last) live_.erase(std::string(id));  // a copy: `id` lives in what this destroys
+}
+
+}  // namespace inkfleet::gateway

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/relay.hpp"
+#include "net/websocket.hpp"
+
+namespace inkfleet::gateway {
+
+/// An editor that speaks the protocol, on the path of one model.
+class EditorSession : public net::WebSocketSession {
+ public:
+  /// Asking again is worth it after this time when the editor has too many requests running.
+  static constexpr std::chrono::milliseconds kRetryOverloaded{500};
+
+  /// `connection` is a number no other connection has: it keeps documents of different editors apart.
+  EditorSession(Relay& relay, std::string model, std::uint64_t connection,
+                std::shared_ptr<net::WebSocketPeer> peer,
+                std::function<Clock::time_point()> now = Clock::now);
+
+  void on_text(std::string_view text) override;
+  void on_binary() override;
+  void on_closed() override;
+
+ private:
+  struct Request {
+    Relay::Ticket ticket = 0;
+    std::string document;  // empty: none
+  };
+
+  void handle(proto::Suggest suggest);
+  void handle(const proto::Cancel& cancel);
+  void handle(const proto::Prefill& prefill);
+  void handle(const proto::Accept& accept);
+  void refuse(proto::Error error);
+  void supersede(const std::string& document);
+  void forward(const std::string& id, proto::ServerFrame frame);
+
+  Relay& relay_;
+  std::string model_;
+  std::uint64_t connection_;
+  std::shared_ptr<net::WebSocketPeer> peer_;
+  std::function<Clock::time_point()> now_;
+  std::map<std::string, Request> live_;  // by the editor's own id
+};
+
+/// The name under which services know a document of one of the gateway's editors, at most
+/// proto::limits::kDocumentBytes long.
+std::string document_of(std::uint64_t connection, const std::string& document);
+
+}  // namespace inkfleet::gateway

@@ -1,0 +1,184 @@
+#include "gateway/gateway_app.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "gateway/editor_session.hpp"
+#include "gateway/legacy_path.hpp"
+#include "net/responses.hpp"
+#include "net/spawn.hpp"
+
+namespace inkfleet::gateway {
+
+namespace asio = net::asio;
+namespace http = net::http;
+using net::HttpRequest;
+using net::HttpResponse;
+using net::SessionFactory;
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{100};
+
+constexpr std::string_view kFrontPage =
+    "Inkfleet gateway: text suggestions from GPT-2 models, streamed over WebSocket.\n"
+    "GET /v1/models lists the models; docs/protocol.md of the project describes the frames.\n";
+
+/// Tells of a session's end; the session itself knows nothing of counting.
+class CountedSession : public net::WebSocketSession {
+ public:
+  CountedSession(std::unique_ptr<net::WebSocketSession> session, GatewayMetrics& counts, Door door)
+      : session_(std::move(session)), counts_(counts), door_(door) {
+    counts_.on_connection(door_, 1);
+  }
+  ~CountedSession() override { counts_.on_connection(door_, -1); }
+
+  void on_text(std::string_view text) override { session_->on_text(text); }
+  void on_binary() override { session_->on_binary(); }
+  void on_closed() override { session_->on_closed(); }
+
+ private:
+  std::unique_ptr<net::WebSocketSession> session_;
+  GatewayMetrics& counts_;
+  Door door_;
+};
+
+}  // namespace
+
+GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net::Metrics& metrics)
+    : executor_(std::move(executor)),
+      router_(config.routes),
+      metrics_(metrics),
+      counts_(metrics),
+      relay_(counts_),
+      legacy_(relay_, router_),
+      tick_(std::make_unique<asio::steady_timer>(executor_)),
+      admin_elsewhere_(!config.admin_listen.empty()) {
+  for (const auto& route : config.routes) {
+    std::vector<Upstream*> of_model;
+    for (const auto& url : route.upstreams) {
+      upstreams_.push_back(std::make_unique<WsUpstream>(executor_, route.name, url, relay_, counts_));
+      of_model.push_back(upstreams_.back().get());
+    }
+    relay_.add_model(route.name, std::move(of_model));
+  }
+}
+
+void GatewayApp::start() {
+  for (const auto& upstream : upstreams_) upstream->start();
+  net::spawn(executor_, "deadlines", watch_deadlines(), net::OnFailure::kEndProgram);
+}
+
+void GatewayApp::stop() {
+  stopped_ = true;
+  tick_->cancel();
+  for (const auto& upstream : upstreams_) upstream->stop();
+}
+
+asio::awaitable<void> GatewayApp::watch_deadlines() {
+  while (!stopped_) {
+    tick_->expires_after(kTick);
+    co_await tick_->async_wait(asio::as_tuple(asio::use_awaitable));
+    relay_.tick(Clock::now());
+  }
+}
+
+asio::awaitable<HttpResponse> GatewayApp::handle(const HttpRequest& request,
+                                                 const asio::ip::address& client) {
+  const auto path = net::path_of(request);
+  if (!net::is_get(request) && !router_.target_of(path)) co_return unknown_path(path);
+  if (!net::is_get(request)) co_return net::method_not_allowed("GET");
+  co_return answer(path, client);
+}
+
+HttpResponse GatewayApp::answer(std::string_view path, const asio::ip::address& client) const {
+  if (path == "/") return net::text_response(http::status::ok, std::string(kFrontPage));
+  if (path == "/healthz" || path == "/livez") return net::health_response({});
+  if (path == "/readyz") return readiness();
+  if (path == "/v1/models") return list_models();
+  if (path == "/metrics" && !admin_elsewhere_) return metrics_.answer(client, false);
+  if (const auto target = router_.target_of(path)) return answer_model(*target);
+  if (parse_legacy_path(path)) {
+    return net::error_response(http::status::upgrade_required, "bad_request", "this path is a WebSocket");
+  }
+  return unknown_path(path);
+}
+
+HttpResponse GatewayApp::readiness() const {
+  return net::health_response(draining_ ? net::Health{false, "draining", "the gateway is stopping"}
+                                        : net::Health{});
+}
+
+HttpResponse GatewayApp::answer_model(const Router::Target& target) const {
+  if (target.rest.empty()) {
+    auto response = net::error_response(http::status::upgrade_required, "bad_request",
+                                        "this path is a WebSocket that speaks inkfleet.v1; GET " +
+                                            std::string("/") + target.model +
+                                            "/readyz tells "
+                                            "whether the model is served");
+    response.set(http::field::upgrade, "websocket");
+    return response;
+  }
+  if (target.rest == "/livez") return net::health_response({});
+  if (target.rest != "/healthz" && target.rest != "/readyz") return unknown_path(target.rest);
+  if (relay_.serves(target.model)) return target.rest == "/readyz" ? readiness() : net::health_response({});
+  return net::health_response({false, "upstream", "no service of " + target.model + " is connected"});
+}
+
+HttpResponse GatewayApp::list_models() const {
+  auto models = nlohmann::json::array();
+  for (const auto& model : router_.models()) {
+    models.push_back({{"id", model.name},
+                      {"object", "model"},
+                      {"created", 0},
+                      {"owned_by", "inkfleet"},
+                      {"aliases", model.aliases}});
+  }
+  return net::json_response(http::status::ok, {{"object", "list"}, {"data", std::move(models)}});
+}
+
+HttpResponse GatewayApp::unknown_path(std::string_view path) const {
+  auto suffixes = nlohmann::json::array();
+  for (const auto& model : router_.models()) suffixes.push_back("/" + model.name);
+  const auto message = "nothing is served at " + std::string(path.substr(0, 100));
+  return net::json_response(
+      http::status::not_found,
+      {{"error", {{"code", "unknown_model"}, {"message", message}}}, {"suffixes", std::move(suffixes)}});
+}
+
+std::variant<SessionFactory, HttpResponse> GatewayApp::upgrade(const HttpRequest& request,
+                                                               const asio::ip::address&) {
+  const auto path = net::path_of(request);
+  if (draining_) return net::error_response(http::status::service_unavailable, "unavailable", "stopping");
+  if (const auto legacy = parse_legacy_path(path)) {
+    if (!legacy->test) return upgrade_legacy(legacy->name);
+    return counted(Door::kLegacy,
+                   [](auto peer) { return std::make_unique<LegacyTestSession>(std::move(peer)); });
+  }
+  const auto target = router_.target_of(path);
+  if (!target || !target->rest.empty()) return unknown_path(path);
+  return counted(Door::kProtocol, [this, model = target->model](auto peer) {
+    return std::make_unique<EditorSession>(relay_, model, ++connections_, std::move(peer));
+  });
+}
+
+std::variant<SessionFactory, HttpResponse> GatewayApp::upgrade_legacy(std::string_view name) {
+  if (!legacy_.has_room(std::string(name))) {
+    return net::error_response(
+        http::status::too_many_requests, "overloaded",
+        "this session has " + std::to_string(LegacySession::kSockets) + " sockets, the limit");
+  }
+  return counted(Door::kLegacy,
+                 [this, name = std::string(name)](auto peer) { return legacy_.open(name, std::move(peer)); });
+}
+
+SessionFactory GatewayApp::counted(Door door, SessionFactory make) {
+  return [this, door, make = std::move(make)](auto peer) {
+    return std::make_unique<CountedSession>(make(std::move(peer)), counts_, door);
+  };
+}
+
+}  // namespace inkfleet::gateway

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "gateway/config.hpp"
+#include "gateway/gateway_metrics.hpp"
+#include "gateway/legacy_session.hpp"
+#include "gateway/relay.hpp"
+#include "gateway/router.hpp"
+#include "gateway/ws_upstream.hpp"
+#include "net/http_app.hpp"
+#include "net/metrics.hpp"
+
+namespace inkfleet::gateway {
+
+/// The gateway: what it answers on its address, and its connections to services. Lives on one executor with
+/// one thread; let the server that uses it end first.
+class GatewayApp : public net::HttpApp {
+ public:
+  GatewayApp(net::asio::any_io_executor executor, const Config& config, net::Metrics& metrics);
+
+  /// Connects to the services, and keeps doing so.
+  void start();
+
+  /// Not ready any more; what runs goes on.
+  void drain() { draining_ = true; }
+
+  /// Leaves the services. Requests still running end as `unavailable`.
+  void stop();
+
+  net::asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request,
+                                                 const net::asio::ip::address& client) override;
+  std::variant<net::SessionFactory, net::HttpResponse> upgrade(const net::HttpRequest& request,
+                                                               const net::asio::ip::address& client) override;
+
+ private:
+  net::HttpResponse answer(std::string_view path, const net::asio::ip::address& client) const;
+  net::HttpResponse answer_model(const Router::Target& target) const;
+  net::HttpResponse list_models() const;
+  net::HttpResponse unknown_path(std::string_view path) const;
+  net::HttpResponse readiness() const;
+  std::variant<net::SessionFactory, net::HttpResponse> upgrade_legacy(std::string_view name);
+  net::SessionFactory counted(Door door, net::SessionFactory make);
+  net::asio::awaitable<void> watch_deadlines();
+
+  net::asio::any_io_executor executor_;
+  Router router_;
+  net::Metrics& metrics_;
+  GatewayMetrics counts_;
+  Relay relay_;
+  std::vector<std::unique_ptr<WsUpstream>> upstreams_;
+  LegacySessions legacy_;
+  std::unique_ptr<boost::asio::steady_timer> tick_;
+  std::uint64_t connections_ = 0;
+  bool admin_elsewhere_ = false;
+  bool draining_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace inkfleet::gateway

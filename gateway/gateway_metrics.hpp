@@ -1,0 +1,43 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+#include <string>
+#include <string_view>
+
+#include "gateway/relay.hpp"
+#include "net/metrics.hpp"
+
+namespace inkfleet::gateway {
+
+/// "protocol" or "legacy", as the metrics name it.
+std::string_view name(Door door);
+
+/// The gateway's numbers. Used from its one thread.
+class GatewayMetrics : public RelayObserver {
+ public:
+  explicit GatewayMetrics(net::Metrics& metrics);
+
+  void on_request_begun(const std::string& model, Door door) override;
+  void on_first_text(const std::string& model, Clock::duration since_request) override;
+  void on_request_ended(const std::string& model, Door door, std::string_view outcome) override;
+
+  void on_upstream(const std::string& model, const std::string& address, bool connected);
+  void on_connection(Door door, int change);
+
+  /// Between a service's frame and its being queued for the editor.
+  void on_frame_relayed(Clock::duration delay);
+
+ private:
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Gauge>& live_;
+  prometheus::Family<prometheus::Histogram>& first_text_;
+  prometheus::Family<prometheus::Gauge>& upstreams_;
+  prometheus::Family<prometheus::Gauge>& connections_;
+  prometheus::Histogram& added_delay_;
+};
+
+}  // namespace inkfleet::gateway

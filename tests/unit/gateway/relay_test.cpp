@@ -1,0 +1,280 @@
+#include "gateway/relay.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "tests/unit/gateway/fakes.hpp"
+
+namespace inkfleet::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace proto;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class RelayTest : public testing::Test {
+ protected:
+  RelayTest() { relay.add_model("m", {&one, &two}); }
+
+  Relay::Ticket start(Suggest suggest, std::vector<ServerFrame>& answers) {
+    return relay.start({.model = "m",
+                        .suggest = std::move(suggest),
+                        .answer = [&answers](ServerFrame frame) { answers.push_back(std::move(frame)); }},
+                       at(0ms));
+  }
+  void answer(const Upstream& from, ServerFrame frame) { relay.on_frame(from, std::move(frame), at(1ms)); }
+
+  FakeUpstream one, two;
+  CountingObserver observer;
+  Relay relay{observer, 1};
+  std::vector<ServerFrame> got;
+};
+
+/// Frames in short: "started", "delta 0 text", "finished 0 length", "completed", "error unavailable".
+std::vector<std::string> brief(const std::vector<ServerFrame>& frames) {
+  struct {
+    std::string operator()(const Queued&) { return "queued"; }
+    std::string operator()(const Started&) { return "started"; }
+    std::string operator()(const Delta& f) { return fmt::format("delta {} {}", f.index, f.text); }
+    std::string operator()(const Finished& f) {
+      const bool failed = f.reason == FinishReason::kFailed;
+      return fmt::format("finished {}{}", f.index, failed ? " failed" : "");
+    }
+    std::string operator()(const Completed&) { return "completed"; }
+    std::string operator()(const Prefilled&) { return "prefilled"; }
+    std::string operator()(const Error& f) {
+      return f.code == ErrorCode::kUnavailable ? "unavailable"
+             : f.code == ErrorCode::kDeadline  ? "deadline"
+                                               : "error";
+    }
+  } in_short;
+  std::vector<std::string> all;
+  for (const auto& frame : frames) all.push_back(std::visit(in_short, frame));
+  return all;
+}
+
+TEST_F(RelayTest, NamesRequestsAnewAndBack) {
+  std::vector<ServerFrame> other;
+  start({.id = "same"}, got);
+  start({.id = "same"}, other);
+  const auto first = one.last_suggest().id, second = two.last_suggest().id;
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, "same");
+
+  answer(one, Started{.id = first});
+  answer(one, Delta{.id = first, .text = "hi"});
+  answer(two, Started{.id = second});
+  EXPECT_THAT(brief(got), ElementsAre("started", "delta 0 hi"));
+  EXPECT_THAT(brief(other), ElementsAre("started"));
+  EXPECT_EQ(std::get<Delta>(got[1]).id, "same");
+  EXPECT_EQ(observer.first_texts, 1);
+}
+
+TEST_F(RelayTest, DrawsASeedOnlyWhenThereIsNone) {
+  start({.id = "a"}, got);
+  start({.id = "b", .seed = 7}, got);
+  start({.id = "c"}, got);
+  ASSERT_TRUE(one.all<Suggest>()[0].seed);
+  EXPECT_LE(*one.all<Suggest>()[0].seed, (std::uint64_t{1} << 53) - 1);
+  EXPECT_EQ(two.last_suggest().seed, 7u);
+  EXPECT_NE(one.all<Suggest>()[0].seed, one.all<Suggest>()[1].seed);
+}
+
+TEST_F(RelayTest, TakesTheConnectedServiceWithTheLeastToDo) {
+  one.up = false;
+  start({.id = "a"}, got);
+  start({.id = "b"}, got);
+  EXPECT_THAT(one.sent, IsEmpty());
+  one.up = true;
+  start({.id = "c"}, got);
+  start({.id = "d"}, got);
+  EXPECT_EQ(relay.outstanding(one), 2u);
+  EXPECT_EQ(relay.outstanding(two), 2u);
+  answer(two, Completed{.id = two.last_suggest().id});
+  start({.id = "e"}, got);
+  EXPECT_EQ(two.all<Suggest>().size(), 3u);
+}
+
+TEST_F(RelayTest, WithoutAServiceTheAnswerIsUnavailableAtOnce) {
+  one.up = two.up = false;
+  start({.id = "a"}, got);
+  ASSERT_THAT(brief(got), ElementsAre("unavailable"));
+  EXPECT_EQ(std::get<Error>(got[0]).id, "a");
+  EXPECT_TRUE(std::get<Error>(got[0]).retry_after);
+  EXPECT_EQ(relay.live(), 0u);
+  EXPECT_FALSE(relay.serves("m"));
+}
+
+// Deliberate break: end() without its loop over `open` leaves out the two finished frames.
+TEST_F(RelayTest, ALostServiceFinishesWhatIsOpenThenSaysUnavailable) {
+  std::vector<ServerFrame> on_two;
+  start({.id = "a", .n = 3}, got);
+  start({.id = "b"}, on_two);
+  const auto id = one.last_suggest().id;
+  answer(one, Started{.id = id});
+  answer(one, Finished{.id = id, .index = 1});
+  one.up = false;
+  relay.on_lost(one);
+  EXPECT_THAT(brief(got),
+              ElementsAre("started", "finished 1", "finished 0 failed", "finished 2 failed", "unavailable"));
+  EXPECT_TRUE(std::get<Error>(got.back()).retry_after);
+  EXPECT_THAT(on_two, IsEmpty());
+
+  answer(one, Completed{.id = id});  // too late to count
+  EXPECT_EQ(got.size(), 5u);
+}
+
+TEST_F(RelayTest, ARequestThatHadNotStartedHasNothingToFinish) {
+  start({.id = "a", .n = 3}, got);
+  answer(one, Queued{.id = one.last_suggest().id, .position = 4});
+  relay.on_lost(one);
+  EXPECT_THAT(brief(got), ElementsAre("queued", "unavailable"));
+}
+
+TEST_F(RelayTest, OnlyTheSuggestionsThatAreResumedAreOpen) {
+  start({.id = "a", .n = 4, .resume = {{{.index = 1}, {.index = 3}}}}, got);
+  answer(one, Started{.id = one.last_suggest().id});
+  relay.on_lost(one);
+  EXPECT_THAT(brief(got), ElementsAre("started", "finished 1 failed", "finished 3 failed", "unavailable"));
+}
+
+TEST_F(RelayTest, FramesThatBreakTheContractAreNotPassedOn) {
+  start({.id = "a", .n = 1}, got);
+  const auto id = one.last_suggest().id;
+  answer(one, Delta{.id = id, .text = "before started"});
+  answer(one, Started{.id = id});
+  answer(one, Started{.id = id});
+  answer(one, Queued{.id = id});
+  answer(one, Finished{.id = id, .index = 5});
+  answer(one, Finished{.id = id, .index = 0});
+  answer(one, Finished{.id = id, .index = 0});
+  answer(one, Delta{.id = id, .text = "after finished"});
+  answer(two, Completed{.id = id});  // not the one that was asked
+  answer(one, Completed{.id = "r999"});
+  answer(one, Completed{.id = "nonsense"});
+  answer(one, Error{.message = "about no request"});
+  answer(one, Completed{.id = id});
+  answer(one, Completed{.id = id});
+  EXPECT_THAT(brief(got), ElementsAre("started", "finished 0", "completed"));
+}
+
+TEST_F(RelayTest, CancelGoesToTheServiceAndItsAnswersComeBack) {
+  const auto ticket = start({.id = "a", .n = 2}, got);
+  relay.cancel(ticket, 1);
+  relay.cancel(ticket);
+  relay.cancel(12345);
+  const auto cancels = one.all<Cancel>();
+  ASSERT_EQ(cancels.size(), 2u);
+  EXPECT_EQ(cancels[0].id, one.last_suggest().id);
+  EXPECT_EQ(cancels[0].index, 1);
+  EXPECT_EQ(cancels[1].index, std::nullopt);
+  answer(one, Completed{.id = cancels[0].id});
+  EXPECT_THAT(brief(got), ElementsAre("completed"));
+}
+
+TEST_F(RelayTest, AnAbandonedRequestIsSilentButCountsUntilTheServiceHasEndedIt) {
+  const auto ticket = start({.id = "a"}, got);
+  relay.abandon(ticket);
+  relay.abandon(ticket);
+  EXPECT_EQ(one.all<Cancel>().size(), 1u);
+  EXPECT_EQ(relay.outstanding(one), 1u);
+  answer(one, Completed{.id = one.last_suggest().id});
+  EXPECT_THAT(got, IsEmpty());
+  EXPECT_EQ(relay.outstanding(one), 0u);
+  EXPECT_EQ(observer.outcomes["abandoned"], 1);
+}
+
+// Deliberate break: a tick() without kDeadlineGrace ends it at 1 s, before the service's own answer can come.
+TEST_F(RelayTest, AServiceThatLetsTheDeadlinePassIsNotWaitedFor) {
+  start({.id = "a", .n = 1, .deadline = 1000ms}, got);
+  answer(one, Started{.id = one.last_suggest().id});
+  relay.tick(at(1000ms) + Relay::kDeadlineGrace - 1ms);
+  EXPECT_THAT(brief(got), ElementsAre("started"));
+  relay.tick(at(1000ms) + Relay::kDeadlineGrace);
+  EXPECT_THAT(brief(got), ElementsAre("started", "finished 0 failed", "deadline"));
+  EXPECT_EQ(one.all<Cancel>().size(), 1u);
+  EXPECT_EQ(relay.outstanding(one), 0u);
+}
+
+TEST_F(RelayTest, AnAnswerMayStartTheNextRequest) {
+  std::vector<ServerFrame> next;
+  relay.start({.model = "m",
+               .suggest = {.id = "a"},
+               .answer =
+                   [&](ServerFrame frame) {
+                     if (std::holds_alternative<Error>(frame)) start({.id = "next"}, next);
+                   }},
+              at(0ms));
+  one.up = false;
+  relay.on_lost(one);
+  EXPECT_EQ(two.all<Suggest>().size(), 1u);
+  EXPECT_EQ(relay.live(), 1u);
+}
+
+/// Services, editors and connections that do anything in any order: each request still ends exactly once,
+/// every started suggestion too, and no counter leaks.
+TEST_F(RelayTest, WhateverHappensEveryRequestEndsExactlyOnce) {
+  std::mt19937 draw(42);
+  const auto below = [&](int n) { return static_cast<int>(draw() % static_cast<unsigned>(n)); };
+  std::vector<std::vector<ServerFrame>> answers(2000);
+  std::vector<Relay::Ticket> tickets;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    tickets.push_back(start({.id = "x", .n = 1 + below(4), .deadline = 1000ms}, answers[i]));
+    auto& service = below(2) ? one : two;
+    for (int step = 0; step < 8; ++step) {
+      const auto id = fmt::format("r{}", tickets[below(static_cast<int>(tickets.size()))] - below(2));
+      switch (below(10)) {
+        case 0:
+          answer(service, Started{.id = id});
+          break;
+        case 1:
+        case 2:
+          answer(service, Delta{.id = id, .index = below(5)});
+          break;
+        case 3:
+        case 4:
+          answer(service, Finished{.id = id, .index = below(5)});
+          break;
+        case 5:
+          answer(service, Completed{.id = id});
+          break;
+        case 6:
+          answer(service, Error{.id = id});
+          break;
+        case 7:
+          relay.cancel(tickets[below(static_cast<int>(tickets.size()))]);
+          break;
+        case 8:
+          service.up = !service.up;
+          break;
+        case 9:
+          if (below(20) == 0) relay.on_lost(service);
+          break;
+      }
+    }
+  }
+  relay.tick(at(1h));
+  EXPECT_EQ(relay.live(), 0u);
+  EXPECT_EQ(relay.outstanding(one) + relay.outstanding(two), 0u);
+  EXPECT_EQ(observer.begun, 2000);
+  for (const auto& frames : answers) {
+    const auto short_form = brief(frames);
+    const auto count = [&](std::string_view what) {
+      return std::ranges::count_if(short_form, [&](const auto& f) { return f.starts_with(what); });
+    };
+    EXPECT_EQ(count("completed") + count("unavailable") + count("deadline") + count("error"), 1);
+    std::set<int> finished;
+    for (const auto& frame : frames) {
+      if (const auto* f = std::get_if<Finished>(&frame)) {
+        EXPECT_TRUE(finished.insert(f->index).second);
+      }
+    }
+    EXPECT_TRUE(finished.empty() || count("started") == 1);
+  }
+}
+
+}  // namespace
+}  // namespace inkfleet::gateway
