@@ -34,11 +34,13 @@ class CountedSession : public net::WebSocketSession {
       : session_(std::move(session)), counts_(counts), door_(door) {
     counts_.on_connection(door_, 1);
   }
-  ~CountedSession() override { counts_.on_connection(door_, -1); }
 
   void on_text(std::string_view text) override { session_->on_text(text); }
   void on_binary() override { session_->on_binary(); }
-  void on_closed() override { session_->on_closed(); }
+  void on_closed() override {
+    session_->on_closed();
+    counts_.on_connection(door_, -1);
+  }
 
  private:
   std::unique_ptr<net::WebSocketSession> session_;
@@ -89,9 +91,11 @@ asio::awaitable<void> GatewayApp::watch_deadlines() {
 asio::awaitable<HttpResponse> GatewayApp::handle(const HttpRequest& request,
                                                  const asio::ip::address& client) {
   const auto path = net::path_of(request);
-  if (!net::is_get(request) && !router_.target_of(path)) co_return unknown_path(path);
-  if (!net::is_get(request)) co_return net::method_not_allowed("GET");
-  co_return answer(path, client);
+  auto response = answer(path, client);
+  if (!net::is_get(request) && response.result() != http::status::not_found) {
+    co_return net::method_not_allowed("GET");
+  }
+  co_return response;
 }
 
 HttpResponse GatewayApp::answer(std::string_view path, const asio::ip::address& client) const {

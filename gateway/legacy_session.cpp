@@ -39,10 +39,6 @@ LegacySession::LegacySession(Relay& relay, const Router& router, std::uint64_t n
                              std::function<Clock::time_point()> now)
     : relay_(relay), router_(router), number_(number), now_(std::move(now)) {}
 
-LegacySession::~LegacySession() {
-  stop();
-}
-
 bool LegacySession::join(const std::shared_ptr<net::WebSocketPeer>& socket) {
   if (sockets_.size() >= kSockets) return false;
   sockets_.push_back(socket);

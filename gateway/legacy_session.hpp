@@ -23,13 +23,11 @@ class LegacySession {
   /// `number` is one no other session has.
   LegacySession(Relay& relay, const Router& router, std::uint64_t number,
                 std::function<Clock::time_point()> now);
-  ~LegacySession();
-
-  LegacySession(const LegacySession&) = delete;
-  LegacySession& operator=(const LegacySession&) = delete;
 
   /// False when kSockets have joined already.
   bool join(const std::shared_ptr<net::WebSocketPeer>& socket);
+
+  /// The last one to leave stops what runs.
   void leave(const std::shared_ptr<net::WebSocketPeer>& socket);
   bool empty() const { return sockets_.empty(); }
   std::size_t size() const { return sockets_.size(); }

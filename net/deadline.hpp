@@ -2,6 +2,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "net/aliases.hpp"
@@ -14,14 +15,19 @@ class Deadline {
  public:
   template <class Late>
   Deadline(const asio::any_io_executor& executor, std::chrono::steady_clock::duration time, Late late)
-      : timer_(executor, time) {
-    timer_.async_wait([late = std::move(late)](boost::system::error_code cancelled) mutable {
-      if (!cancelled) late();
+      : timer_(executor, time), armed_(std::make_shared<bool>(true)) {
+    timer_.async_wait([late = std::move(late), armed = armed_](boost::system::error_code cancelled) mutable {
+      if (!cancelled && *armed) late();
     });
   }
+  ~Deadline() { *armed_ = false; }
+
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
 
  private:
-  asio::steady_timer timer_;  // its destruction cancels the wait
+  asio::steady_timer timer_;     // its destruction cancels the wait ...
+  std::shared_ptr<bool> armed_;  // ... unless the time was just over, and the call already queued
 };
 
 }  // namespace inkfleet::net
