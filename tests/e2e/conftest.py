@@ -27,7 +27,7 @@ class Fleet:
     def gateway(self) -> programs.Program:
         routes = [programs.route(name, [model.address], ALIASES[name]) for name, model in self.models.items()]
         gateway = programs.start_gateway({"listen": "127.0.0.1:0", "routes": routes}, self.folder)
-        return gateway.wait_listening().wait_ready()
+        return gateway.wait_listening().wait_ready().wait_serving(*self.models)
 
     def running(self) -> list:
         return [*self.models.values(), *([self.gateway] if "gateway" in self.__dict__ else [])]

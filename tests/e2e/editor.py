@@ -123,6 +123,12 @@ class Editor:
             self.receive(max(0.001, end - time.monotonic()))
         return value
 
+    def begin(self, request: Request) -> Request:
+        """Reads until the first text of this request."""
+        self.wait(lambda: request.deltas or request.end)
+        assert request.deltas, request.end
+        return request
+
     def finish(self, *requests: Request) -> Request:
         """Reads until these requests have ended; returns the first."""
         self.wait(lambda: all(request.end for request in requests))

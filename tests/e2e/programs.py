@@ -8,6 +8,8 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +65,15 @@ class Program:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
+    def wait_serving(self, *models: str):
+        """For a gateway: until it is connected to a service of each model."""
+        end = time.monotonic() + START_S
+        for model in models:
+            while not answers_ok(f"http://{self.address}/{model}/readyz"):
+                assert time.monotonic() < end, f"{model} is not served:\n{self.errors()}"
+                time.sleep(0.01)  # it can only be asked again
+        return self
+
     def errors(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
 
@@ -104,6 +115,14 @@ def route(name: str, addresses, aliases=()) -> dict:
         "aliases": list(aliases),
         "upstreams": [f"ws://{address}/{name}" for address in addresses],
     }
+
+
+def answers_ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status == 200
+    except urllib.error.HTTPError:
+        return False
 
 
 def free_port() -> int:

@@ -73,7 +73,7 @@ NOT_SERVED_YET = [
 def busy(editor):
     """A request that runs beside every bad frame of a test and must not notice."""
     request = editor.ask("The ship sailed on", n=2, max_tokens=60, seed=4)
-    editor.wait(lambda: request.deltas)
+    editor.begin(request)
     yield request
     editor.finish(request)
     assert request.end["type"] == "completed"

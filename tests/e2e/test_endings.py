@@ -10,13 +10,8 @@ PROMPT = "It was a dark night"
 LONG = dict(max_tokens=450, temperature=1, top_k=40)
 
 
-def begun(editor, request):
-    editor.wait(lambda: request.deltas)
-    return request
-
-
 def test_cancel_one_suggestion(editor):
-    request = begun(editor, editor.ask(PROMPT, n=3, **LONG))
+    request = editor.begin(editor.ask(PROMPT, n=3, **LONG))
     editor.cancel(request, index=1)
     editor.finish(request)
     assert request.end["type"] == "completed"
@@ -26,7 +21,7 @@ def test_cancel_one_suggestion(editor):
 
 
 def test_cancel_all(editor):
-    request = begun(editor, editor.ask(PROMPT, n=8, **LONG))
+    request = editor.begin(editor.ask(PROMPT, n=8, **LONG))
     editor.cancel(request)
     editor.finish(request)
     assert request.end["type"] == "completed"
@@ -62,7 +57,7 @@ def test_an_id_is_free_again_after_its_end(editor):
 
 
 def test_a_newer_request_of_a_document_supersedes(editor):
-    older = begun(editor, editor.ask(PROMPT, document="letter", n=4, **LONG))
+    older = editor.begin(editor.ask(PROMPT, document="letter", n=4, **LONG))
     other = editor.ask(PROMPT, document="diary", max_tokens=24)
     newer = editor.ask(PROMPT + ".", document="letter", max_tokens=8)
     editor.finish(newer, older, other)
@@ -74,7 +69,7 @@ def test_a_newer_request_of_a_document_supersedes(editor):
 
 def test_documents_belong_to_their_connection(url):
     with Editor(url) as one, Editor(url) as two:
-        request = begun(one, one.ask(PROMPT, document="letter", n=2, max_tokens=80))
+        request = one.begin(one.ask(PROMPT, document="letter", n=2, max_tokens=80))
         two.complete(PROMPT, document="letter", max_tokens=4)
         one.finish(request)
         assert "cancelled" not in request.finished.values()
@@ -105,7 +100,7 @@ def test_a_deadline_after_started(editor):
 def test_an_abandoned_request_stops(fleet, url):
     with Editor(url) as watcher:
         with Editor(url) as editor:
-            begun(editor, editor.ask(PROMPT, n=32, **LONG))
+            editor.begin(editor.ask(PROMPT, n=32, **LONG))
         metrics = Metrics(fleet.http("service"))
         metrics.wait("inkfleet_running_requests", lambda running: running == 0, seconds=5)
         watcher.complete(PROMPT, max_tokens=2)

@@ -49,10 +49,10 @@ def completes_eventually(editor, attempts: int = 100):
 
 def test_a_killed_service_comes_back(starter):
     service = model_on(starter)
-    gateway = gateway_for(starter, service.port)
+    gateway = gateway_for(starter, service.port).wait_serving(MODEL)
     with Editor(f"ws://{gateway.address}/{MODEL}") as editor:
         request = editor.ask(PROMPT, **LONG)
-        editor.wait(lambda: request.deltas)
+        editor.begin(request)
         service.kill()
         editor.finish(request)
         assert request.end["type"] == "error"
@@ -81,6 +81,7 @@ def test_a_legacy_editor_is_told_of_a_failure(starter):
     service = model_on(starter)
     routes = [{**programs.route(MODEL, [service.address]), "aliases": ["gpt2-medium"]}]
     gateway = starter(programs.start_gateway({"listen": "127.0.0.1:0", "routes": routes}, starter.folder))
+    gateway.wait_serving(MODEL)
     with LegacyEditor(f"ws://{gateway.address}/ws/async/writeup/text_generation/session/s/") as page:
         page.ask(PROMPT, length=256, batch_size=10)
         page.follow(PROMPT, lambda texts: True)
@@ -92,6 +93,7 @@ def test_a_legacy_editor_is_told_of_a_failure(starter):
 def test_two_replicas_outlive_one(starter):
     replicas = [model_on(starter), model_on(starter)]
     gateway = gateway_for(starter, *(replica.port for replica in replicas))
+    gateway.wait_serving(MODEL)
     with Editor(f"ws://{gateway.address}/{MODEL}") as editor:
         editor.complete(PROMPT, max_tokens=2)
         replicas[0].kill()
@@ -104,7 +106,7 @@ def test_a_drained_service_finishes_what_runs(starter):
     service = model_on(starter)
     with Editor(f"ws://{service.address}/{MODEL}") as editor:
         request = editor.ask(PROMPT, n=2, max_tokens=120)
-        editor.wait(lambda: request.deltas)
+        editor.begin(request)
         service.process.terminate()
         editor.finish(request)
         assert request.end["type"] == "completed"
@@ -116,14 +118,3 @@ def test_a_gateway_ends_on_sigterm(starter):
     gateway = gateway_for(starter, programs.free_port())
     with Editor(f"ws://{gateway.address}/{MODEL}"):
         assert gateway.terminate() == 0
-
-
-def test_a_gateway_learns_of_new_services_by_sighup(starter):
-    gateway = gateway_for(starter, programs.free_port())
-    service = model_on(starter)
-    with Editor(f"ws://{gateway.address}/{MODEL}") as editor:
-        assert editor.finish(editor.ask(PROMPT)).end["type"] == "error"
-        config = {"listen": "127.0.0.1:0", "routes": [programs.route(MODEL, [service.address])]}
-        (starter.folder / "gateway.json").write_text(programs.json.dumps(config))
-        gateway.process.send_signal(programs.signal.SIGHUP)
-        completes_eventually(editor)

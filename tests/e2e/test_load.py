@@ -26,7 +26,7 @@ def crowded(small):
     """A connection whose first request fills the cache."""
     with Editor(f"ws://{small.address}/{MODEL}") as editor:
         running = editor.ask("Once", **LONG)
-        editor.wait(lambda: running.deltas)
+        editor.begin(running)
         yield editor, running
         editor.cancel(running)
         editor.finish(running)
@@ -86,7 +86,7 @@ def test_an_editor_that_reads_slowly_loses_nothing(fleet, url, decode):
     """It reads on only when all is computed; deltas have merged meanwhile, and still follow one another."""
     with Editor(url, max_queue=1) as editor:
         request = editor.ask("Once upon a time", n=32, max_tokens=200, temperature=1)
-        editor.wait(lambda: request.deltas)
+        editor.begin(request)
         Metrics(fleet.http("service")).wait("inkfleet_running_requests", lambda running: running == 0, seconds=60)
         editor.finish(request)
     assert request.end["type"] == "completed" and len(request.finished) == 32

@@ -1,8 +1,10 @@
 """The people's tools: inkfleet-suggest and inkfleet-generate."""
 
+import contextlib
 import json
 import os
 import pty
+import subprocess
 
 import pytest
 
@@ -60,22 +62,31 @@ def test_suggest_shows_frames(url):
     assert (frames[0]["type"], frames[-1]["type"]) == ("started", "completed")
 
 
-def test_suggest_draws_on_a_terminal(url):
+def drawn_on_a_terminal(*arguments) -> str:
+    """All that inkfleet-suggest writes to a terminal."""
     master, slave = pty.openpty()
-    result = programs.subprocess.run(
-        [str(programs.BIN / "inkfleet-suggest"), url, PROMPT, "-n", "2", "--max-tokens", "8", "--seed", "1"],
-        stdout=slave,
-        stderr=programs.subprocess.PIPE,
-        timeout=60,
-        check=True,
-    )
-    os.close(slave)
-    drawn = os.read(master, 1 << 20).decode()
+    command = [str(programs.BIN / "inkfleet-suggest"), *map(str, arguments)]
+    with subprocess.Popen(command, stdout=slave, stderr=subprocess.DEVNULL) as process:
+        os.close(slave)
+        drawn = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(master, 4096):
+                drawn += part
     os.close(master)
-    assert PROMPT in drawn and "\033[2A" in drawn, result.stderr
-    lines = suggest(url, PROMPT, "-n", 2, "--max-tokens", 8, "--seed", 1).stdout.splitlines()
-    shown = drawn.rsplit("\033[J", 1)[1].replace("\033[2m", "").replace("\033[0m", "").splitlines()
-    assert [line.split(" |", 1)[1] for line in shown if " |" in line][:1] == [lines[0].split("\t")[1].split("\\n")[0]]
+    assert process.returncode == 0
+    return drawn.decode()
+
+
+def test_suggest_draws_on_a_terminal(url):
+    arguments = [url, PROMPT, "-n", 2, "--max-tokens", 8, "--seed", 1]
+    drawn = drawn_on_a_terminal(*arguments)
+    assert PROMPT in drawn
+    assert "\033[2A" in drawn, "two rows are drawn again in place"
+    final = drawn.rsplit("\033[J", 1)[1].replace("\033[2m", "").replace("\033[0m", "")
+    rows = [row.partition(" |") for row in final.replace("\r", "").splitlines()]
+    lines = [line.split("\t", 1) for line in suggest(*arguments).stdout.splitlines()]
+    for index, text in lines:
+        assert "\\n".join(row for number, _, row in rows if number == index) == text
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_through_the_door_of_a_model(fleet):
             request = editor.ask(window, document="northanger", n=3, max_tokens=8 + 60 * (pause % 4 == 1), top_k=10)
             requests.append(request)
             if pause % 10 == 3:
-                editor.wait(lambda: request.deltas)
+                editor.begin(request)
                 editor.cancel(request)
             if pause % 4 != 1:
                 editor.finish(request)
