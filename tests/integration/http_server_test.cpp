@@ -1,6 +1,8 @@
 #include "net/http_server.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "net/responses.hpp"
 #include "net/ws_client.hpp"
@@ -164,6 +166,26 @@ TEST_F(HttpServerTest, PortInUseIsOneClearLine) {
     EXPECT_THAT(e.what(),
                 StartsWith("cannot listen on " + to_string(address) + ": Address already in use; "));
   }
+}
+
+// Deliberate break: an accept_loop() that ends at its first error never serves the waiting connection.
+TEST_F(HttpServerTest, OutOfDescriptorsTheListenerLivesOn) {
+  start();
+  tcp::socket client(io);
+  client.open(tcp::v4());
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const int lowest_free = dup(0);
+  ::close(lowest_free);
+  const rlimit none_left{static_cast<rlim_t>(lowest_free), usual.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  client.connect(address);
+  run_until(
+      io, [] { return false; }, 120ms);  // long enough for several attempts
+  EXPECT_EQ(server->connections(), 0u);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  EXPECT_TRUE(run_until(io, [&] { return server->connections() == 1; }));
+  EXPECT_THAT(http_get(io, address, "/x"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(HttpServerTest, EchoesTextAndReportsBinary) {
