@@ -140,8 +140,18 @@ def test_the_metrics_of_a_service_move(fleet):
     assert metrics.sum("inkfleet_queue_depth") == 0
 
 
-def test_failures_are_counted_by_code(fleet):
-    metrics = Metrics(fleet.http("service"))
-    assert metrics.sum("inkfleet_running_requests") == 0
-    buckets = [float(labels.split('"')[1]) for name, labels, _ in metrics.samples() if name == "inkfleet_first_token_seconds_bucket"]
-    assert min(buckets) == 0.001, "histograms begin at 1 ms"
+def test_histograms_begin_at_a_millisecond(fleet):
+    samples = Metrics(fleet.http("service")).samples()
+    for name in ("inkfleet_first_token_seconds_bucket", "inkfleet_inter_token_seconds_bucket"):
+        assert min(float(labels.split('"')[1]) for sample, labels, _ in samples if sample == name) == 0.001
+
+
+def test_the_metrics_of_a_gateway_move(fleet):
+    metrics = Metrics(fleet.http("gateway"))
+    assert metrics.sum("inkfleet_gateway_upstream_connected") == 3
+    with Editor(fleet.url("gateway")) as editor:
+        editor.complete("Once", max_tokens=1)
+        before = metrics.sum("inkfleet_gateway_requests_total")
+        editor.complete("Once", max_tokens=1)
+        assert metrics.sum("inkfleet_gateway_requests_total") == before + 1
+        assert metrics.sum("inkfleet_gateway_live_requests") == 0
