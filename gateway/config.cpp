@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <initializer_list>
@@ -170,6 +171,9 @@ Config parse_config(std::string_view file, std::string_view text) {
 }
 
 Config load_config(const std::string& file) {
+  if (std::filesystem::is_directory(file)) {
+    throw std::runtime_error(fmt::format("{}: is a folder; --config names the gateway's JSON file", file));
+  }
   std::ifstream in(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (!in) {

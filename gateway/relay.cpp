@@ -67,6 +67,7 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   Request request{.order = std::move(order), .upstream = upstream, .began = now};
   auto& suggest = request.order.suggest;
   request.id = std::exchange(suggest.id, service_id(ticket));
+  request.open = indices_of(suggest);
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
   const auto at = live_.emplace(ticket, std::move(request)).first;
   if (upstream) {
@@ -137,13 +138,12 @@ void Relay::relay(Live::iterator at, proto::Queued frame) {
 void Relay::relay(Live::iterator at, proto::Started frame) {
   auto& request = at->second;
   if (std::exchange(request.started, true)) return;
-  request.open = indices_of(request.order.suggest);
   answer(request, std::move(frame));
 }
 
 void Relay::relay(Live::iterator at, proto::Delta frame, Clock::time_point now) {
   auto& request = at->second;
-  if (!request.open.contains(frame.index)) return;
+  if (!request.started || !request.open.contains(frame.index)) return;
   if (!std::exchange(request.has_text, true))
     observer_.on_first_text(request.order.model, now - request.began);
   answer(request, std::move(frame));
@@ -168,7 +168,7 @@ void Relay::end(Live::iterator at, proto::ServerFrame last, std::string_view out
   if (request.upstream) --outstanding_[request.upstream];
   observer_.on_request_ended(request.order.model, request.order.door,
                              request.order.answer ? outcome : kAbandoned);
-  for (const int index : request.open) {
+  for (const int index : request.started ? request.open : std::set<int>{}) {
     answer(request, proto::Finished{.index = index, .reason = proto::FinishReason::kFailed});
   }
   answer(request, std::move(last));

@@ -68,11 +68,10 @@ net::Health ServiceApp::ready() const {
 }
 
 net::HttpResponse ServiceApp::unknown_path(std::string_view path) const {
-  return net::json_response(http::status::not_found,
-                            {{"error",
-                              {{"code", "unknown_model"},
-                               {"message", "no model is served at " + std::string(path)},
-                               {"suffixes", {door_}}}}});
+  return net::json_response(
+      http::status::not_found,
+      {{"error", {{"code", "unknown_model"}, {"message", "no model is served at " + std::string(path)}}},
+       {"suffixes", {door_}}});
 }
 
 }  // namespace inkfleet::service
