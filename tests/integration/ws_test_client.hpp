@@ -18,6 +18,10 @@ namespace inkfleet::test {
 class WsTestClient {
  public:
   explicit WsTestClient(boost::asio::io_context& io) : io_(io), stream_(io) {}
+  ~WsTestClient() {
+    vanish();
+    run_until(io_, [this] { return !read_pending_; });
+  }
 
   /// Connects and upgrades; false if refused (see status()).
   bool connect(const net::tcp::endpoint& server, const std::string& path,
