@@ -30,7 +30,9 @@ bool ends_request(const proto::ServerFrame& frame) {
 std::string sha256(const std::string& text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  return fmt::format("{:02x}", fmt::join(digest, ""));
+  std::string hex;
+  for (const auto byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
 }
 
 }  // namespace
