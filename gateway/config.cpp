@@ -28,6 +28,14 @@ constexpr std::size_t kShownBytes = 80;
 /// Names of paths the gateway answers itself.
 constexpr std::string_view kTakenNames[] = {"healthz", "readyz", "livez", "metrics", "v1", "ws", "faults"};
 
+std::string listed(std::initializer_list<const char*> required, std::initializer_list<const char*> optional) {
+  std::string list;
+  for (const auto& keys : {required, optional}) {
+    for (const auto* key : keys) list += (list.empty() ? "" : ", ") + std::string(key);
+  }
+  return list;
+}
+
 /// One value of the file and the path that leads to it, for errors.
 class Node {
  public:
@@ -67,8 +75,7 @@ class Node {
       Node node(file_, path_.empty() ? key : path_ + "." + key, value);
       const auto is_key = [&key = key](const char* known) { return key == known; };
       if (!std::ranges::any_of(required, is_key) && !std::ranges::any_of(optional, is_key)) {
-        node.fail(
-            fmt::format("one of the keys {}, {}", fmt::join(required, ", "), fmt::join(optional, ", ")));
+        node.fail("one of the keys " + listed(required, optional));
       }
       nodes.emplace(key, std::move(node));
     }
