@@ -18,6 +18,11 @@ class BlockPool {
   /// A block with one reference. At least one must be available.
   BlockId allocate();
 
+  /// How many use this block.
+  [[nodiscard]] int references(BlockId block) const {
+    return references_.at(static_cast<std::size_t>(block));
+  }
+
   void retain(BlockId block);
   void release(BlockId block);
 

@@ -10,9 +10,8 @@ bool Generation::finished() const {
 }
 
 bool Generation::needs_prompt_logits() const {
-  return std::any_of(suggestions.begin(), suggestions.end(), [](const Suggestion& s) {
-    return s.state == Suggestion::State::kWaiting && s.resumed.empty();
-  });
+  return std::any_of(suggestions.begin(), suggestions.end(),
+                     [](const Suggestion& s) { return s.state == Suggestion::State::kWaiting && s.fresh; });
 }
 
 }  // namespace inkfleet::engine

@@ -28,12 +28,13 @@ struct Suggestion {
   int index = 0;
   State state = State::kWaiting;
   TextStream text;
-  std::vector<TokenId> resumed;  ///< tokens a client already has
-  Sequence sequence;             ///< after the prompt
+  std::vector<TokenId> tokens;  ///< generated, resumed ones included
+  Sequence sequence;            ///< after the prompt
+  bool fresh = true;            ///< nothing was resumed
   TimePoint last_token;
 
-  /// Tokens generated so far, resumed ones included: the position of the next one.
-  [[nodiscard]] int generated() const { return text.size(); }
+  /// Tokens generated so far: the position of the next one.
+  [[nodiscard]] int generated() const { return static_cast<int>(tokens.size()); }
 };
 
 /// A request from admission to its end. The prompt is fed once, by a sequence of its own; then every
@@ -41,6 +42,7 @@ struct Suggestion {
 /// copied.
 struct Generation {
   Request request;
+  int cached_tokens = 0;  ///< of the prompt, taken from the prefix cache
   Sequence prompt;
   bool prompt_done = false;
   BlockTable

@@ -30,7 +30,8 @@ Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokeni
       tokenizer_(tokenizer),
       options_(std::move(options)),
       observer_(observer),
-      pool_(shape.kv_blocks) {}
+      pool_(shape.kv_blocks),
+      cache_(pool_, shape.block_tokens) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -74,10 +75,11 @@ std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
     auto& suggestion = generation->suggestions.emplace_back(Suggestion{
         .index = point.index,
         .text = TextStream(tokenizer_, suggest.stop),
-        .resumed = std::move(point.tokens),
+        .tokens = std::move(point.tokens),
         .sequence = {.pending = {}, .position = 0, .blocks = BlockTable(pool_)},
     });
-    suggestion.text.resume(suggestion.resumed);
+    suggestion.fresh = suggestion.tokens.empty();
+    suggestion.text.resume(suggestion.tokens);
   }
   return generation;
 }
@@ -129,7 +131,10 @@ void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events
 
 void Scheduler::finish(Generation& generation, Suggestion& suggestion, FinishReason reason, Events& events) {
   if (suggestion.state == State::kFinished) return;
-  if (suggestion.state == State::kRunning) --sequences_;
+  if (suggestion.state == State::kRunning) {
+    --sequences_;
+    if (reason != FinishReason::kFailed) remember(generation, suggestion);
+  }
   if (reason != FinishReason::kCancelled && reason != FinishReason::kFailed) {
     suggestion.text.finish();
     send_text(generation, suggestion, events);
@@ -158,6 +163,7 @@ void Scheduler::complete(Generation& generation, TimePoint now, Events& events) 
   const auto& request = generation.request;
   proto::Completed completed{.id = request.suggest.id, .receipt = options_.receipt};
   completed.usage = {.prompt_tokens = static_cast<int>(request.prompt.size()),
+                     .cached_tokens = generation.cached_tokens,
                      .completion_tokens = generation.completion_tokens};
   completed.receipt.seed = request.suggest.seed.value_or(0);
   const auto admitted = generation.admitted == TimePoint{} ? now : generation.admitted;
@@ -180,11 +186,9 @@ void Scheduler::end_with_error(Generation& generation, proto::Error error, Event
 void Scheduler::admit(TimePoint now, Events& events) {
   bool room = true;
   for (auto& generation : running_) room = room && admit_suggestions(*generation);
-  while (room && !queue_.empty() && fits(*queue_.front())) {
+  while (room && !queue_.empty() && start_prompt(*queue_.front())) {
     running_.splice(running_.end(), queue_, queue_.begin());
-    auto& generation = *running_.back();
-    start_prompt(generation);
-    announce_start(generation, now, events);
+    announce_start(*running_.back(), now, events);
   }
   announce_waiting(events);
 }
@@ -196,7 +200,7 @@ bool Scheduler::admit_suggestions(Generation& generation) {
   for (auto& suggestion : generation.suggestions) {
     if (suggestion.state != State::kWaiting) continue;
     const int needed = generation.reserved.size() > 0 ? 0 : own_blocks(generation);
-    if (sequences_ >= options_.max_sequences || pool_.available() < needed) return false;
+    if (sequences_ >= options_.max_sequences || !cache_.make_room(needed)) return false;
     start_suggestion(generation, suggestion);
   }
   generation.prompt.blocks.clear();
@@ -204,15 +208,38 @@ bool Scheduler::admit_suggestions(Generation& generation) {
   return true;
 }
 
-// The prompt and at least one suggestion; the others may have to wait for their turn.
-bool Scheduler::fits(const Generation& generation) const {
-  const int prompt_blocks = blocks_for(static_cast<int>(generation.request.prompt.size()));
-  return sequences_ < options_.max_sequences && pool_.available() >= prompt_blocks + own_blocks(generation);
+// Takes blocks for the prompt and at least one suggestion, the others may have to wait for their turn; false
+// when there are not enough. What the cache knows of the prompt is not computed again, but for its last
+// token, whose logits are needed.
+bool Scheduler::start_prompt(Generation& generation) {
+  if (sequences_ >= options_.max_sequences) return false;
+  auto& [pending, position, blocks] = generation.prompt;
+  PrefixCache::Match match;
+  if (options_.prefix_cache) match = cache_.find(std::span(pending).first(pending.size() - 1));
+  for (const BlockId block : match.whole) blocks.share(block);
+
+  const int prompt_blocks = blocks_for(static_cast<int>(pending.size()));
+  if (!cache_.make_room(prompt_blocks - blocks.size() + own_blocks(generation))) {
+    blocks.clear();
+    return false;
+  }
+  const auto whole = static_cast<std::size_t>(blocks.size());
+  blocks.grow_to(prompt_blocks);
+  generation.reserved.grow_to(own_blocks(generation));
+  if (match.partial_tokens > 0) step_.copies.emplace_back(match.partial, blocks.ids()[whole]);
+  position = match.tokens(shape_.block_tokens);
+  pending.erase(pending.begin(), pending.begin() + position);
+  generation.cached_tokens = position;
+  return true;
 }
 
-void Scheduler::start_prompt(Generation& generation) {
-  generation.prompt.blocks.grow_to(blocks_for(static_cast<int>(generation.request.prompt.size())));
-  generation.reserved.grow_to(own_blocks(generation));
+// What a suggestion leaves behind, for a text that goes on with it.
+void Scheduler::remember(const Generation& generation, const Suggestion& suggestion) {
+  if (!options_.prefix_cache) return;
+  auto tokens = generation.request.prompt;
+  tokens.insert(tokens.end(), suggestion.tokens.begin(), suggestion.tokens.end());
+  const auto computed = static_cast<std::size_t>(suggestion.sequence.position);
+  cache_.insert(std::span(tokens).first(std::min(computed, tokens.size())), suggestion.sequence.blocks.ids());
 }
 
 void Scheduler::start_suggestion(Generation& generation, Suggestion& suggestion) {
@@ -244,6 +271,7 @@ void Scheduler::announce_start(Generation& generation, TimePoint now, Events& ev
                                    .seed = suggest.seed.value_or(0),
                                    .exact = options_.exact,
                                    .prompt_tokens = static_cast<int>(generation.request.prompt.size()),
+                                   .cached_tokens = generation.cached_tokens,
                                    .dropped_tokens = generation.request.dropped_tokens}});
   for (auto& suggestion : generation.suggestions) {
     if (!at_end(generation, suggestion)) continue;
@@ -287,7 +315,8 @@ Load Scheduler::load() const {
   Load load{.queued = static_cast<int>(queue_.size()),
             .running = static_cast<int>(running_.size()),
             .sequences = sequences_,
-            .blocks_used = pool_.total() - pool_.available(),
+            .blocks_used = pool_.total() - pool_.available() - cache_.idle_blocks(),
+            .blocks_cached = cache_.idle_blocks(),
             .blocks_total = pool_.total()};
   for (const auto* generations : {&running_, &queue_}) {
     for (const auto& generation : *generations) {

@@ -13,6 +13,7 @@
 #include "model-service/engine/block_pool.hpp"
 #include "model-service/engine/generation.hpp"
 #include "model-service/engine/observer.hpp"
+#include "model-service/engine/prefix_cache.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/sampler.hpp"
 #include "model-service/engine/step_model.hpp"
@@ -21,12 +22,13 @@
 namespace inkfleet::engine {
 
 struct SchedulerOptions {
-  int max_queue = 256;      ///< requests waiting; beyond, `overloaded`
-  int max_sequences = 64;   ///< suggestions decoded in one step
-  int prefill_rows = 128;   ///< prompt tokens fed in a step beside running decodes
-  int prefill_burst = 512;  ///< prompt tokens fed in a step while nothing decodes
-  bool exact = false;       ///< what `started` promises
-  proto::Receipt receipt;   ///< without the seed
+  int max_queue = 256;       ///< requests waiting; beyond, `overloaded`
+  int max_sequences = 64;    ///< suggestions decoded in one step
+  int prefill_rows = 128;    ///< prompt tokens fed in a step beside running decodes
+  int prefill_burst = 512;   ///< prompt tokens fed in a step while nothing decodes
+  bool prefix_cache = true;  ///< reuse keys and values of equal beginnings
+  bool exact = false;        ///< what `started` promises
+  proto::Receipt receipt;    ///< without the seed
 };
 
 /// Numbers for metrics, health and admission.
@@ -35,7 +37,8 @@ struct Load {
   int running = 0;         ///< requests
   int sequences = 0;       ///< suggestions decoding
   int backlog_tokens = 0;  ///< upper bound of rows still to compute
-  int blocks_used = 0;
+  int blocks_used = 0;     ///< by live requests
+  int blocks_cached = 0;   ///< by the prefix cache alone: given up when memory is short
   int blocks_total = 0;
 };
 
@@ -98,8 +101,7 @@ class Scheduler {
   void expire(TimePoint now, Events& events);
   void admit(TimePoint now, Events& events);
   bool admit_suggestions(Generation& generation);
-  bool fits(const Generation& generation) const;
-  void start_prompt(Generation& generation);
+  bool start_prompt(Generation& generation);
   void start_suggestion(Generation& generation, Suggestion& suggestion);
   void announce_start(Generation& generation, TimePoint now, Events& events);
   void announce_waiting(Events& events);
@@ -118,6 +120,7 @@ class Scheduler {
   void complete(Generation& generation, TimePoint now, Events& events);
   void end_with_error(Generation& generation, proto::Error error, Events& events);
 
+  void remember(const Generation& generation, const Suggestion& suggestion);
   [[nodiscard]] int blocks_for(int positions) const;
   [[nodiscard]] int own_blocks(const Generation& generation) const;
   [[nodiscard]] Generation* find(RequestKey key);
@@ -127,6 +130,7 @@ class Scheduler {
   SchedulerOptions options_;
   Observer& observer_;
   BlockPool pool_;
+  PrefixCache cache_;
   Sampler sampler_;
   Generations queue_;    // not started, in order of arrival
   Generations running_;  // started, in order of admission

@@ -114,12 +114,13 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
 void Scheduler::finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now,
                               Events& events) {
   generation.prompt_done = true;
+  if (options_.prefix_cache) cache_.insert(generation.request.prompt, generation.prompt.blocks.ids());
   for (auto& suggestion : generation.suggestions) {
     if (suggestion.state == State::kFinished) continue;
-    if (suggestion.resumed.empty()) {
+    if (suggestion.fresh) {
       take_token(generation, suggestion, logits, now, events);
     } else {
-      suggestion.sequence.pending = std::move(suggestion.resumed);
+      suggestion.sequence.pending = suggestion.tokens;
     }
   }
 }
@@ -141,6 +142,7 @@ void Scheduler::take_token(Generation& generation, Suggestion& suggestion, std::
 
   if (token == shape_.end_of_text) return finish(generation, suggestion, FinishReason::kEndOfText, events);
   ++generation.completion_tokens;
+  suggestion.tokens.push_back(token);
   std::optional<proto::TokenLogprob> logprob;
   if (suggest.logprobs) logprob = log_probabilities(logits, token, *suggest.logprobs);
   if (suggestion.text.push(token, std::move(logprob))) {

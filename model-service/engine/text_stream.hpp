@@ -35,9 +35,6 @@ class TextStream {
   /// A stop string was completed, or finish() called.
   [[nodiscard]] bool finished() const { return finished_; }
 
-  /// Tokens taken so far, resumed ones included.
-  [[nodiscard]] int size() const { return sent_ + static_cast<int>(held_.size()); }
-
  private:
   struct Held {
     proto::TokenId token;
