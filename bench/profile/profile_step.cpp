@@ -31,6 +31,7 @@ struct Options {
   int steps = 20;
   bool separate = false;  ///< prompts of their own instead of a shared one
   bool wait = false;      ///< for a line on stdin before the measured steps
+  bool fp16 = false;      ///< keys and values in 16 bits
   int top_k = 10;         ///< of sampling; -1: none
   double top_p = 0;
 };
@@ -48,6 +49,7 @@ Options parse(int argc, char** argv) {
   options.steps = static_cast<int>(number("--steps", options.steps));
   options.separate = number("--separate", 0) != 0;
   options.wait = number("--wait", 0) != 0;
+  options.fp16 = number("--fp16", 0) != 0;
   options.top_k = static_cast<int>(number("--top-k", options.top_k));
   options.top_p = number("--top-p", 0);
   return options;
@@ -117,7 +119,9 @@ class Suggestions {
 };
 
 void run(const Options& options) {
-  const auto model = gpt2::load_model(options.model, {.threads = options.threads});
+  const auto model = gpt2::load_model(
+      options.model,
+      {.kv_dtype = options.fp16 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32, .threads = options.threads});
   Suggestions suggestions(*model, options);
   for (int i = 0; i < 3; ++i) suggestions.step();
   if (options.wait) {

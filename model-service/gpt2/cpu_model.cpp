@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "model-service/gpt2/attention_plan.hpp"
 #include "model-service/gpt2/kernels/kernels.hpp"
 #include "model-service/gpt2/kv_cache.hpp"
 #include "model-service/gpt2/weights.hpp"
@@ -68,6 +69,7 @@ struct Workspace {
   std::vector<float> x;        ///< [rows, C]: the residual stream
   std::vector<float> h;        ///< [padded rows, C]: what goes into the next matrix product
   std::vector<float> scratch;  ///< of attention, for each thread
+  AttentionPlan plan;          ///< of this step
   at::Tensor logits;           ///< [padded slices, V] of the last step
 
   void reserve(int rows, int width) {
@@ -93,6 +95,7 @@ CpuModel::CpuModel(std::unique_ptr<Parts> parts)
              .block_tokens = kBlockTokens,
              .kv_blocks = parts_->cache.blocks(),
              .end_of_text = parts_->config.end_of_text} {
+  parts_->workspace.plan = AttentionPlan(shape_.kv_blocks);
   parts_->workspace.scratch.resize(parts_->threads *
                                    attention_scratch(shape_.context_length, parts_->config.head_dim()));
 }
@@ -144,8 +147,9 @@ std::span<const float> CpuModel::step(std::span<const StepSlice> slices) {
   const c10::InferenceMode inference;
   const int rows = count_rows(slices);
   parts_->workspace.reserve(rows, parts_->config.width);
+  parts_->workspace.plan.build(slices, parts_->config.heads, parts_->threads);
   embed(slices);
-  for (int layer = 0; layer < parts_->config.layers; ++layer) run_block(layer, slices, rows);
+  for (int layer = 0; layer < parts_->config.layers; ++layer) run_block(layer, rows);
   return head(slices);
 }
 
@@ -161,7 +165,7 @@ void CpuModel::embed(std::span<const StepSlice> slices) {
   }
 }
 
-void CpuModel::run_block(int layer, std::span<const StepSlice> slices, int rows) {
+void CpuModel::run_block(int layer, int rows) {
   const Block& block = parts_->weights.h[layer];
   const int width = parts_->config.width;
   float* x = parts_->workspace.x.data();
@@ -179,7 +183,7 @@ void CpuModel::run_block(int layer, std::span<const StepSlice> slices, int rows)
   };
 
   normalise(block.ln_1);
-  attend(layer, slices, block.attn_c_attn.apply(h, rows).const_data_ptr<float>());
+  attend(layer, block.attn_c_attn.apply(h, rows).const_data_ptr<float>());
   add_to_residual(block.attn_c_proj.apply(h, rows));
 
   normalise(block.ln_2);
@@ -191,45 +195,32 @@ void CpuModel::run_block(int layer, std::span<const StepSlice> slices, int rows)
   add_to_residual(block.mlp_c_proj.apply(f, rows));
 }
 
-/// One item of work is a head of a slice: it alone touches that head's keys and values, so that writing the
-/// new ones and reading them back needs no barrier between.
-void CpuModel::attend(int layer, std::span<const StepSlice> slices, const float* qkv) {
+/// One item of work is a head of a group of rows: it alone touches that head's keys and values, so that
+/// writing the new ones and reading them back needs no barrier between. Groups differ in length, so each
+/// thread takes the next item when it has done one.
+void CpuModel::attend(int layer, const float* qkv) {
   const Config& config = parts_->config;
   const KvCache& cache = parts_->cache;
-  std::vector<AttentionHead> heads;
-  heads.reserve(slices.size() * config.heads);
-  std::int64_t elements = 0;
-  float* out = parts_->workspace.h.data();
-  for (const StepSlice& slice : slices) {
-    const int rows = static_cast<int>(slice.tokens.size());
-    for (int head = 0; head < config.heads; ++head) {
-      heads.push_back({.qkv = qkv,
-                       .out = out,
-                       .width = config.width,
-                       .head = head,
-                       .head_dim = config.head_dim(),
-                       .rows = rows,
-                       .first_position = slice.first_position,
-                       .scale = attention_scale(config, layer),
-                       .keys = cache.keys(layer, head),
-                       .values = cache.values(layer, head),
-                       .block_stride = cache.block_stride(),
-                       .blocks = slice.blocks.data()});
-    }
-    elements += static_cast<std::int64_t>(rows) * (last_position(slice) + 1) * config.width;
-    qkv += static_cast<std::ptrdiff_t>(rows) * 3 * config.width;
-    out += static_cast<std::ptrdiff_t>(rows) * config.width;
-  }
-
-  // Slices differ in length, so each thread takes the next head when it has done one.
+  Workspace& work = parts_->workspace;
+  const AttentionLayer in_layer{.qkv = qkv,
+                                .out = work.h.data(),
+                                .width = config.width,
+                                .head_dim = config.head_dim(),
+                                .scale = attention_scale(config, layer),
+                                .keys = cache.keys(layer),
+                                .values = cache.values(layer),
+                                .block_stride = cache.block_stride()};
+  const Attend attend = kernels().attend(cache.type());
+  const auto groups = work.plan.groups();
+  const std::size_t items = groups.size() * config.heads;
   const std::size_t scratch_floats = attention_scratch(config.context_length, config.head_dim());
-  const std::int64_t workers = std::clamp<std::int64_t>(elements / kElementsPerThread, 1, parts_->threads);
+  const std::int64_t workers =
+      std::clamp<std::int64_t>(work.plan.pairs() * config.width / kElementsPerThread, 1, parts_->threads);
   std::atomic<std::size_t> next{0};
   at::parallel_for(0, workers, 1, [&](std::int64_t begin, std::int64_t) {
-    float* scratch = parts_->workspace.scratch.data() + begin * scratch_floats;
-    for (std::size_t i = next++; i < heads.size(); i = next++) {
-      heads[i].scratch = scratch;
-      kernels().attend(heads[i]);
+    float* scratch = work.scratch.data() + begin * scratch_floats;
+    for (std::size_t i = next++; i < items; i = next++) {
+      attend(in_layer, groups[i / config.heads], static_cast<int>(i % config.heads), scratch);
     }
   });
 }
@@ -267,7 +258,7 @@ std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const 
                           .threads = std::max(threads, 1),
                           .summary = std::move(summary),
                           .weights = load_weights(checkpoint, config, options.progress),
-                          .cache = KvCache(config, options.kv_bytes),
+                          .cache = KvCache(config, options.kv_dtype, options.kv_bytes),
                           .workspace = {}});
   return std::make_unique<CpuModel>(std::move(parts));
 }

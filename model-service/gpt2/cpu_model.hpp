@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "model-service/engine/step_model.hpp"
+#include "model-service/gpt2/kv_type.hpp"
 #include "model-service/gpt2/model_summary.hpp"
 
 namespace inkfleet::gpt2 {
@@ -16,8 +17,9 @@ enum class ComputeType { kFp32 };
 
 struct LoadOptions {
   ComputeType dtype = ComputeType::kFp32;
-  int threads = 0;                 ///< that a step may use; 0: as many as the machine has
-  std::size_t kv_bytes = 1 << 30;  ///< for keys and values; must hold one full context
+  KvType kv_dtype = KvType::kFp32;  ///< of the cache of keys and values
+  int threads = 0;                  ///< that a step may use; 0: as many as the machine has
+  std::size_t kv_bytes = 1 << 30;   ///< for keys and values; must hold one full context
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;  ///< may be empty
 };
 
@@ -46,8 +48,8 @@ class CpuModel : public engine::StepModel {
   void bind_thread();
   void check(std::span<const engine::StepSlice> slices) const;
   void embed(std::span<const engine::StepSlice> slices);
-  void run_block(int layer, std::span<const engine::StepSlice> slices, int rows);
-  void attend(int layer, std::span<const engine::StepSlice> slices, const float* qkv);
+  void run_block(int layer, int rows);
+  void attend(int layer, const float* qkv);
   std::span<const float> head(std::span<const engine::StepSlice> slices);
 
   std::unique_ptr<Parts> parts_;

@@ -12,12 +12,14 @@
 
 namespace inkfleet::gpt2 {
 
-KvCache::KvCache(const Config& config, std::size_t bytes)
-    : heads_(config.heads),
-      head_keys_(static_cast<std::ptrdiff_t>(config.head_dim()) * kBlockTokens),
-      head_values_(static_cast<std::ptrdiff_t>(padded_head_dim(config.head_dim())) * kBlockTokens),
-      block_stride_(config.layers * heads_ * (head_keys_ + head_values_)) {
-  const std::size_t block_bytes = static_cast<std::size_t>(block_stride_) * sizeof(float);
+KvCache::KvCache(const Config& config, KvType type, std::size_t bytes)
+    : type_(type),
+      element_bytes_(type == KvType::kFp16 ? sizeof(std::uint16_t) : sizeof(float)),
+      layer_keys_(static_cast<std::ptrdiff_t>(config.width) * kBlockTokens),
+      layer_values_(static_cast<std::ptrdiff_t>(config.heads) * padded_head_dim(config.head_dim()) *
+                    kBlockTokens),
+      block_stride_(config.layers * (layer_keys_ + layer_values_)) {
+  const auto block_bytes = static_cast<std::size_t>(block_stride_ * element_bytes_);
   const std::size_t needed = (config.context_length + kBlockTokens - 1) / kBlockTokens;
   const std::size_t fitting = std::min<std::size_t>(bytes / block_bytes, INT32_MAX);
   if (fitting < needed) {
@@ -34,23 +36,24 @@ KvCache::KvCache(const Config& config, std::size_t bytes)
                              " bytes: " + std::strerror(errno));
   }
   ::madvise(data, mapped_bytes_, MADV_HUGEPAGE);  // fewer TLB misses where the system allows it
-  data_ = static_cast<float*>(data);
+  data_ = static_cast<std::byte*>(data);
 }
 
 KvCache::~KvCache() {
   ::munmap(data_, mapped_bytes_);
 }
 
-float* KvCache::keys(int layer, int head) const {
-  return data_ + layer * heads_ * (head_keys_ + head_values_) + head * head_keys_;
+void* KvCache::keys(int layer) const {
+  return data_ + layer * (layer_keys_ + layer_values_) * element_bytes_;
 }
 
-float* KvCache::values(int layer, int head) const {
-  return data_ + layer * heads_ * (head_keys_ + head_values_) + heads_ * head_keys_ + head * head_values_;
+void* KvCache::values(int layer) const {
+  return data_ + (layer * (layer_keys_ + layer_values_) + layer_keys_) * element_bytes_;
 }
 
 void KvCache::copy(engine::BlockId from, engine::BlockId to) {
-  std::memcpy(data_ + to * block_stride_, data_ + from * block_stride_, block_stride_ * sizeof(float));
+  const std::ptrdiff_t bytes = block_stride_ * element_bytes_;
+  std::memcpy(data_ + to * bytes, data_ + from * bytes, bytes);
 }
 
 }  // namespace inkfleet::gpt2

@@ -2,147 +2,253 @@
 // order, each output a sum over the keys in ascending order, the softmax's sum goes lane by lane: whatever is
 // computed side by side, a row's bits are the same.
 
-#include "model-service/gpt2/kernels/simd.inl"
+#include "model-service/gpt2/kernels/half.inl"
 
 constexpr int kVecsPerBlock = kBlockTokens / kLanes;
 
-struct KeyValueBlocks {
-  const AttentionHead& head;
+/// The largest power of two up to `most` that, times `vecs`, fills no more than `room` registers.
+constexpr int fitting_tile(int vecs, int room, int most) {
+  while (most > 1 && most * vecs > room) most /= 2;
+  return most;
+}
 
-  float* keys(int block) const { return head.keys + head.blocks[block] * head.block_stride; }
-  float* values(int block) const { return head.values + head.blocks[block] * head.block_stride; }
+constexpr int blocks_for(int keys) {
+  return (keys + kBlockTokens - 1) / kBlockTokens;
+}
+
+/// One head's keys [D][kBlockTokens] and values [kBlockTokens][padded D] in one layer, by block.
+template <class Element>
+struct HeadCache {
+  Element* first_keys;
+  Element* first_values;
+  std::ptrdiff_t stride;
+
+  HeadCache(const AttentionLayer& a, int head)
+      : first_keys(static_cast<Element*>(a.keys) + head * a.head_dim * kBlockTokens),
+        first_values(static_cast<Element*>(a.values) + head * padded_head_dim(a.head_dim) * kBlockTokens),
+        stride(a.block_stride) {}
+
+  Element* keys(std::int32_t block) const { return first_keys + block * stride; }
+  Element* values(std::int32_t block) const { return first_values + block * stride; }
 };
 
-static void append(const AttentionHead& a) {
-  const KeyValueBlocks cache{a};
-  const int value_stride = padded_head_dim(a.head_dim);
-  for (int row = 0; row < a.rows; ++row) {
-    const float* key = a.qkv + row * 3 * a.width + a.width + a.head * a.head_dim;
-    const float* value = key + a.width;
-    const int slot = (a.first_position + row) % kBlockTokens;
-    float* keys = cache.keys((a.first_position + row) / kBlockTokens) + slot;
-    float* values = cache.values((a.first_position + row) / kBlockTokens) + slot * value_stride;
-    for (int d = 0; d < a.head_dim; ++d) keys[d * kBlockTokens] = key[d];
-    for (int d = 0; d < value_stride; ++d) values[d] = d < a.head_dim ? value[d] : 0.0F;
+/// Numbers of Rows rows, laid out so that all offsets in the inner loops are constants: queries
+/// [D / kQueryChunk][Rows][kQueryChunk], scores [blocks][Rows][kBlockTokens], outputs [Rows][padded D].
+struct TileScratch {
+  float* queries;
+  float* out;
+  float* scores;
+};
+
+template <class Element>
+static void append(const AttentionLayer& a, const HeadCache<Element>& cache, const AttentionRow& row,
+                   int head) {
+  const float* key = a.qkv + row.row * 3 * a.width + a.width + head * a.head_dim;
+  const float* value = key + a.width;
+  const int padded = padded_head_dim(a.head_dim);
+  const int slot = row.position % kBlockTokens;
+  const std::int32_t block = row.blocks[row.position / kBlockTokens];
+  Element* keys = cache.keys(block) + slot;
+  Element* values = cache.values(block) + slot * padded;
+  for (int d = 0; d < padded; d += kLanes) {
+    const int left = a.head_dim - d;
+    Element part[kLanes];
+    store(part, left >= kLanes ? load(key + d) : load_some(key + d, left));
+    store(values + d, left >= kLanes ? load(value + d) : load_some(value + d, left));
+    for (int i = 0; i < kLanes && i < left; ++i) keys[(d + i) * kBlockTokens] = part[i];
   }
 }
 
-/// Scores of Rows queries against the keys of Blocks blocks.
-template <int Rows, int Blocks>
-static inline void score_tile(const AttentionHead& a, const float* query, int first_block, float* scores,
-                              std::ptrdiff_t score_stride) {
-  const KeyValueBlocks cache{a};
-  const float* keys[Blocks];
-  for (int b = 0; b < Blocks; ++b) keys[b] = cache.keys(first_block + b);
+static inline void prefetch(const void* from, std::ptrdiff_t bytes) {
+  for (std::ptrdiff_t i = 0; i < bytes; i += 64) {
+    __builtin_prefetch(static_cast<const char*>(from) + i, 0, 2);  // into the second-level cache
+  }
+}
+
+/// Asks for the blocks from..of a row, which nothing has brought near: those of a suggestion alone.
+template <class Element>
+static void prefetch_blocks(const AttentionLayer& a, const HeadCache<Element>& cache, const AttentionRow& row,
+                            int from) {
+  const std::ptrdiff_t values = padded_head_dim(a.head_dim) * sizeof(Element);
+  for (int b = from; b < blocks_for(row.position + 1); ++b) {
+    const int keys = row.position + 1 - b * kBlockTokens;
+    prefetch(cache.keys(row.blocks[b]), a.head_dim * kBlockTokens * sizeof(Element));
+    prefetch(cache.values(row.blocks[b]), (keys < kBlockTokens ? keys : kBlockTokens) * values);
+  }
+}
+
+template <int Rows>
+static void gather_queries(const AttentionLayer& a, const AttentionRow* rows, int head, float* queries) {
+  for (int r = 0; r < Rows; ++r) {
+    const float* query = a.qkv + rows[r].row * 3 * a.width + head * a.head_dim;
+    for (int begin = 0; begin < a.head_dim; begin += kQueryChunk) {
+      const int count = a.head_dim - begin < kQueryChunk ? a.head_dim - begin : kQueryChunk;
+      for (int d = 0; d < count; ++d) queries[begin * Rows + r * kQueryChunk + d] = query[begin + d];
+    }
+  }
+}
+
+/// Scores of Rows of the AllRows queries against the keys of Blocks blocks.
+template <int Rows, int AllRows, int Blocks, class Element>
+static inline void score_tile(const AttentionLayer& a, const HeadCache<Element>& cache,
+                              const std::int32_t* blocks, const float* queries, float* scores) {
+  const Element* keys[Blocks];
+  for (int b = 0; b < Blocks; ++b) keys[b] = cache.keys(blocks[b]);
   Vec sums[Rows][Blocks][kVecsPerBlock] = {};
-  for (int d = 0; d < a.head_dim; ++d) {
-    for (int b = 0; b < Blocks; ++b) {
-      for (int v = 0; v < kVecsPerBlock; ++v) {
-        const Vec key = load(keys[b] + d * kBlockTokens + v * kLanes);
-        for (int r = 0; r < Rows; ++r) sums[r][b][v] += query[r * 3 * a.width + d] * key;
+  for (int begin = 0; begin < a.head_dim; begin += kQueryChunk) {
+    const int count = a.head_dim - begin < kQueryChunk ? a.head_dim - begin : kQueryChunk;
+    const float* query = queries + begin * AllRows;
+    for (int d = 0; d < count; ++d) {
+      for (int b = 0; b < Blocks; ++b) {
+        for (int v = 0; v < kVecsPerBlock; ++v) {
+          const Vec key = load(keys[b] + (begin + d) * kBlockTokens + v * kLanes);
+          for (int r = 0; r < Rows; ++r) sums[r][b][v] += query[r * kQueryChunk + d] * key;
+        }
       }
     }
   }
   for (int r = 0; r < Rows; ++r) {
     for (int b = 0; b < Blocks; ++b) {
       for (int v = 0; v < kVecsPerBlock; ++v) {
-        store(scores + r * score_stride + (first_block + b) * kBlockTokens + v * kLanes,
-              sums[r][b][v] * a.scale);
+        store(scores + (b * AllRows + r) * kBlockTokens + v * kLanes, sums[r][b][v] * a.scale);
       }
     }
   }
 }
 
-template <int Rows>
-static void score(const AttentionHead& a, const float* query, int blocks, float* scores,
-                  std::ptrdiff_t score_stride) {
-  constexpr int kTile = Rows * kVecsPerBlock >= kScoreTileVecs ? 1 : kScoreTileVecs / (Rows * kVecsPerBlock);
-  int b = 0;
-  for (; b + kTile <= blocks; b += kTile) score_tile<Rows, kTile>(a, query, b, scores, score_stride);
-  for (; b < blocks; ++b) score_tile<Rows, 1>(a, query, b, scores, score_stride);
+/// The same for the blocks from..to of a table, as many at a time as fill the registers.
+template <int Rows, int AllRows, int Blocks = fitting_tile(Rows* kVecsPerBlock, kScoreTileVecs, 8),
+          class Element>
+static void score(const AttentionLayer& a, const HeadCache<Element>& cache, const std::int32_t* table,
+                  int from, int to, const float* queries, float* scores) {
+  int b = from;
+  for (; b + Blocks <= to; b += Blocks) {
+    score_tile<Rows, AllRows, Blocks>(a, cache, table + b, queries, scores + b * AllRows * kBlockTokens);
+  }
+  if constexpr (Blocks > 1) {
+    if (b < to) score<Rows, AllRows, Blocks / 2>(a, cache, table, b, to, queries, scores);
+  }
 }
 
-/// Turns the scores of `keys` keys into e^(score - largest), and returns their sum. The room up to a whole
-/// block becomes 0.
-static float exponentiate(float* scores, int keys) {
-  const int padded = (keys + kBlockTokens - 1) / kBlockTokens * kBlockTokens;
-  for (int i = keys; i < padded; ++i) scores[i] = -__builtin_inff();
+/// Turns the scores of a row's `keys` keys into e^(score - largest), and returns their sum. The room up to a
+/// whole block becomes 0. Blocks lie `stride` floats apart.
+static float exponentiate(float* scores, std::ptrdiff_t stride, int keys) {
+  const int blocks = blocks_for(keys);
+  float* last = scores + (blocks - 1) * stride;
+  for (int i = keys - (blocks - 1) * kBlockTokens; i < kBlockTokens; ++i) last[i] = -__builtin_inff();
   Vec largest = load(scores);
-  for (int i = kLanes; i < padded; i += kLanes) largest = max(largest, load(scores + i));
+  for (int b = 0; b < blocks; ++b) {
+    for (int v = 0; v < kVecsPerBlock; ++v) largest = max(largest, load(scores + b * stride + v * kLanes));
+  }
   const float top = max_of_lanes(largest);
   Vec sums{};
-  for (int i = 0; i < padded; i += kLanes) {
-    const Vec e = exp(load(scores + i) - top);
-    store(scores + i, e);
-    sums += e;
+  for (int b = 0; b < blocks; ++b) {
+    for (int v = 0; v < kVecsPerBlock; ++v) {
+      const Vec e = exp(load(scores + b * stride + v * kLanes) - top);
+      store(scores + b * stride + v * kLanes, e);
+      sums += e;
+    }
   }
   return sum_of_lanes(sums);
 }
 
-/// Adds weight times value over the keys from..to to Vecs vectors of the outputs of Rows queries.
-template <int Rows, int Vecs>
-static inline void value_tile(const AttentionHead& a, const float* weights, std::ptrdiff_t weight_stride,
-                              int from, int to, int offset, float* out, int value_stride) {
-  const KeyValueBlocks cache{a};
+/// Adds weight times value over the keys from..to to Vecs vectors of the outputs of Rows of AllRows rows.
+template <int Rows, int AllRows, int Vecs, class Element>
+static inline void value_tile(const HeadCache<Element>& cache, const std::int32_t* table,
+                              const float* weights, int from, int to, int offset, float* out,
+                              int value_stride) {
   Vec sums[Rows][Vecs];
   for (int r = 0; r < Rows; ++r) {
     for (int v = 0; v < Vecs; ++v) sums[r][v] = load(out + r * value_stride + offset + v * kLanes);
   }
   for (int key = from; key < to;) {
     const int block = key / kBlockTokens;
-    const int end = (block + 1) * kBlockTokens < to ? (block + 1) * kBlockTokens : to;
-    const float* value = cache.values(block) + (key - block * kBlockTokens) * value_stride + offset;
-    for (; key < end; ++key, value += value_stride) {
+    const int begin = key - block * kBlockTokens;
+    const int end = to - block * kBlockTokens < kBlockTokens ? to - block * kBlockTokens : kBlockTokens;
+    const float* weight = weights + block * AllRows * kBlockTokens;
+    const Element* value = cache.values(table[block]) + begin * value_stride + offset;
+    for (int k = begin; k < end; ++k, value += value_stride) {
       for (int v = 0; v < Vecs; ++v) {
         const Vec loaded = load(value + v * kLanes);
-        for (int r = 0; r < Rows; ++r) sums[r][v] += weights[r * weight_stride + key] * loaded;
+        for (int r = 0; r < Rows; ++r) sums[r][v] += weight[r * kBlockTokens + k] * loaded;
       }
     }
+    key += end - begin;
   }
   for (int r = 0; r < Rows; ++r) {
     for (int v = 0; v < Vecs; ++v) store(out + r * value_stride + offset + v * kLanes, sums[r][v]);
   }
 }
 
-template <int Rows>
-static void add_values(const AttentionHead& a, const float* weights, std::ptrdiff_t weight_stride, int from,
-                       int to, float* out) {
-  const int value_stride = padded_head_dim(a.head_dim);
+template <int Rows, int AllRows, class Element>
+static void add_values(const HeadCache<Element>& cache, const std::int32_t* table, const float* weights,
+                       int from, int to, float* out, int value_stride) {
+  constexpr int kVecs = fitting_tile(Rows, kValueTileVecs, 4);
   int offset = 0;
-  for (; offset + kValueTileVecs * kLanes <= value_stride; offset += kValueTileVecs * kLanes) {
-    value_tile<Rows, kValueTileVecs>(a, weights, weight_stride, from, to, offset, out, value_stride);
+  for (; offset + kVecs * kLanes <= value_stride; offset += kVecs * kLanes) {
+    value_tile<Rows, AllRows, kVecs>(cache, table, weights, from, to, offset, out, value_stride);
   }
   for (; offset < value_stride; offset += kLanes) {
-    value_tile<Rows, 1>(a, weights, weight_stride, from, to, offset, out, value_stride);
+    value_tile<Rows, AllRows, 1>(cache, table, weights, from, to, offset, out, value_stride);
   }
 }
 
-/// Rows consecutive queries, the first being row `first` of the slice.
-template <int Rows>
-static void attend_rows(const AttentionHead& a, int first) {
-  const int keys = a.first_position + first + 1;  // that the first of these rows may see
-  const int blocks = (keys + Rows - 1 + kBlockTokens - 1) / kBlockTokens;
-  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(blocks) * kBlockTokens;
+/// Rows rows of a group. What is in the shared blocks is read once for all of them, the rest row by row.
+template <int Rows, class Element>
+static void attend_tile(const AttentionLayer& a, const AttentionGroup& group, const AttentionRow* rows,
+                        int head, const TileScratch& scratch) {
+  const HeadCache<Element> cache(a, head);
   const int value_stride = padded_head_dim(a.head_dim);
-  float* out = a.scratch;
-  float* scores = a.scratch + Rows * value_stride;
-  score<Rows>(a, a.qkv + first * 3 * a.width + a.head * a.head_dim, blocks, scores, stride);
-  float sums[Rows];
-  for (int r = 0; r < Rows; ++r) sums[r] = exponentiate(scores + r * stride, keys + r);
-  for (int i = 0; i < Rows * value_stride; ++i) out[i] = 0.0F;
-  add_values<Rows>(a, scores, stride, 0, keys, out);
+  int fewest = rows[0].position + 1;  // keys that a row may see
+  int most = fewest;
   for (int r = 1; r < Rows; ++r) {
-    add_values<1>(a, scores + r * stride, stride, keys, keys + r, out + r * value_stride);
+    const int keys = rows[r].position + 1;
+    fewest = keys < fewest ? keys : fewest;
+    most = keys > most ? keys : most;
   }
+  // Scores of keys that a row may not see are taken out again by exponentiate(); values must not be added.
+  const int shared = group.shared_blocks < blocks_for(most) ? group.shared_blocks : blocks_for(most);
+  const int common = fewest < shared * kBlockTokens ? fewest : shared * kBlockTokens;
+
+  for (int r = 0; r < Rows; ++r) prefetch_blocks(a, cache, rows[r], shared);
+  for (int r = 0; r < Rows; ++r) append(a, cache, rows[r], head);
+  gather_queries<Rows>(a, rows, head, scratch.queries);
+  score<Rows, Rows>(a, cache, rows[0].blocks, 0, shared, scratch.queries, scratch.scores);
+  float sums[Rows];
   for (int r = 0; r < Rows; ++r) {
-    float* row = a.out + (first + r) * a.width + a.head * a.head_dim;
-    for (int d = 0; d < a.head_dim; ++d) row[d] = out[r * value_stride + d] / sums[r];
+    const int keys = rows[r].position + 1;
+    float* scores = scratch.scores + r * kBlockTokens;
+    score<1, Rows>(a, cache, rows[r].blocks, shared, blocks_for(keys), scratch.queries + r * kQueryChunk,
+                   scores);
+    sums[r] = exponentiate(scores, Rows * kBlockTokens, keys);
+  }
+  for (int i = 0; i < Rows * value_stride; ++i) scratch.out[i] = 0.0F;
+  add_values<Rows, Rows>(cache, rows[0].blocks, scratch.scores, 0, common, scratch.out, value_stride);
+  for (int r = 0; r < Rows; ++r) {
+    float* out = scratch.out + r * value_stride;
+    add_values<1, Rows>(cache, rows[r].blocks, scratch.scores + r * kBlockTokens, common,
+                        rows[r].position + 1, out, value_stride);
+    float* to = a.out + rows[r].row * a.width + head * a.head_dim;
+    for (int d = 0; d < a.head_dim; ++d) to[d] = out[d] / sums[r];
   }
 }
 
-static void attend(const AttentionHead& a) {
-  append(a);
-  int row = 0;
-  for (; row + kRowGroup <= a.rows; row += kRowGroup) attend_rows<kRowGroup>(a, row);
-  for (; row < a.rows; ++row) attend_rows<1>(a, row);
+template <int Rows, class Element>
+static void attend_some(const AttentionLayer& a, const AttentionGroup& group, const AttentionRow* rows,
+                        int count, int head, const TileScratch& scratch) {
+  if (count == Rows) return attend_tile<Rows, Element>(a, group, rows, head, scratch);
+  if constexpr (Rows > 1) attend_some<Rows - 1, Element>(a, group, rows, count, head, scratch);
+}
+
+template <class Element>
+static void attend(const AttentionLayer& a, const AttentionGroup& group, int head, float* scratch) {
+  float* out = scratch + query_scratch(a.head_dim);
+  const TileScratch parts{scratch, out, out + kRowGroup * padded_head_dim(a.head_dim)};
+  const AttentionRow* rows = group.rows;
+  for (int tiles = (group.count + kRowTile - 1) / kRowTile, left = group.count; left > 0; --tiles) {
+    const int count = (left + tiles - 1) / tiles;
+    attend_some<kRowTile, Element>(a, group, rows, count, head, parts);
+    rows += count;
+    left -= count;
+  }
 }

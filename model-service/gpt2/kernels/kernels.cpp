@@ -10,14 +10,16 @@ extern const Kernels kAvx512Kernels;
 
 std::size_t attention_scratch(int context, int head_dim) {
   const int padded_context = (context + kBlockTokens - 1) / kBlockTokens * kBlockTokens;
-  return static_cast<std::size_t>(kRowGroup) * (padded_context + padded_head_dim(head_dim));
+  return query_scratch(head_dim) +
+         static_cast<std::size_t>(kRowGroup) * (padded_context + padded_head_dim(head_dim));
 }
 
 std::vector<const Kernels*> runnable_kernels() {
   std::vector<const Kernels*> found;
 #ifdef __x86_64__
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   if (avx2 && __builtin_cpu_supports("avx512f")) found.push_back(&kAvx512Kernels);
   if (avx2) found.push_back(&kAvx2Kernels);
 #endif

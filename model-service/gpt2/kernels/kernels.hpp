@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model-service/gpt2/kv_type.hpp"
+
 /// What the model computes besides matrix products, on plain float buffers. Every kernel works on one row, or
 /// on one head of one sequence, in an order of summation that is fixed: the result for a row depends neither
 /// on how many other rows there are nor on the number of threads. It may depend on the instruction set.
@@ -12,32 +14,54 @@ namespace inkfleet::gpt2 {
 /// Positions in a block of the key-value cache, and keys that attention takes at a time.
 inline constexpr int kBlockTokens = 16;
 
-/// Queries of one head that attention takes at a time.
-inline constexpr int kRowGroup = 4;
+/// Queries of one head that attention takes at a time, at most.
+inline constexpr int kRowGroup = 8;
+
+/// Dimensions of a query that lie side by side while it is scored.
+inline constexpr int kQueryChunk = 64;
 
 /// Values of a head take this many floats a position, so that vectors never straddle positions.
 constexpr int padded_head_dim(int head_dim) {
   return (head_dim + 15) / 16 * 16;
 }
 
-/// One head of one slice of a step, in one layer. C = width, D = head dimension.
-///
-/// A block holds, for one layer, keys [H][D][kBlockTokens] and values [H][kBlockTokens][padded D].
-struct AttentionHead {
-  const float* qkv;             ///< [rows, 3C]: of the slice's first row
-  float* out;                   ///< [rows, C]: of the slice's first row
-  std::ptrdiff_t width;         ///< C
-  int head;                     ///< which
-  int head_dim;                 ///< D
-  int rows;                     ///< new positions
-  int first_position;           ///< of the first row
-  float scale;                  ///< on query times key
-  float* keys;                  ///< this layer's and head's keys in block 0
-  float* values;                ///< this layer's and head's values in block 0
-  std::ptrdiff_t block_stride;  ///< floats from one block to the next
-  const std::int32_t* blocks;   ///< of the sequence, in order
-  float* scratch;               ///< attention_scratch(context) floats, of this thread alone
+/// A new position of a sequence.
+struct AttentionRow {
+  std::ptrdiff_t row;          ///< of the step's matrices
+  int position;                ///< it attends to all positions up to itself
+  const std::int32_t* blocks;  ///< of its sequence, in order, covering `position`
 };
+
+/// Rows that attend together: consecutive positions of one sequence, or one row each of several sequences.
+/// Which rows attend together makes no difference to any of them.
+struct AttentionGroup {
+  const AttentionRow* rows;
+  int count;
+  int shared_blocks;  ///< that all tables begin with; rows of other sequences must not write into these
+};
+
+/// A step's attention in one layer. C = width, D = head dimension.
+///
+/// A block holds, for one layer, keys [H][D][kBlockTokens] and values [H][kBlockTokens][padded D], in floats
+/// or halves.
+struct AttentionLayer {
+  const float* qkv;             ///< [rows, 3C]
+  float* out;                   ///< [rows, C]
+  std::ptrdiff_t width;         ///< C
+  int head_dim;                 ///< D
+  float scale;                  ///< on query times key
+  void* keys;                   ///< this layer's in block 0
+  void* values;                 ///< this layer's in block 0
+  std::ptrdiff_t block_stride;  ///< elements from one block to the next
+};
+
+/// Writes the new keys and values of one head into the cache, then lets each row attend. `scratch` is
+/// attention_scratch(context, D) floats of this thread alone.
+using Attend = void (*)(const AttentionLayer& layer, const AttentionGroup& group, int head, float* scratch);
+
+constexpr std::size_t query_scratch(int head_dim) {
+  return static_cast<std::size_t>(kRowGroup) * ((head_dim + kQueryChunk - 1) / kQueryChunk * kQueryChunk);
+}
 
 /// Floats of scratch that attention over up to `context` positions and heads up to `head_dim` wide needs.
 std::size_t attention_scratch(int context, int head_dim);
@@ -54,8 +78,13 @@ struct Kernels {
   void (*gelu_tanh)(float* x, int width);
   void (*gelu_erf)(float* x, int width);
   void (*relu)(float* x, int width);
-  /// Writes the new keys and values into the cache, then lets each new position attend to all up to itself.
-  void (*attend)(const AttentionHead& head);
+  Attend attend_fp32;
+  Attend attend_fp16;
+  /// To halves and back; `count` is a multiple of 16.
+  void (*to_half)(const float* from, std::uint16_t* to, int count);
+  void (*from_half)(const std::uint16_t* from, float* to, int count);
+
+  [[nodiscard]] Attend attend(KvType type) const { return type == KvType::kFp16 ? attend_fp16 : attend_fp32; }
 };
 
 /// The best ones for this machine; decided at the first call.

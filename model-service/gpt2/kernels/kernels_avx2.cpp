@@ -1,4 +1,6 @@
 // The kernels for machines with AVX2 and FMA; see simd.inl for what must not be included here.
+#include <immintrin.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -8,9 +10,10 @@ namespace inkfleet::gpt2 {
 namespace {
 
 constexpr int kLanes = 8;
-// Tiles that fill the registers: vectors of scores, and of values a row.
+// What fills the registers: rows side by side, and vectors of their scores and of their outputs.
+constexpr int kRowTile = 4;
 constexpr int kScoreTileVecs = 8;
-constexpr int kValueTileVecs = 2;
+constexpr int kValueTileVecs = 8;
 
 #include "model-service/gpt2/kernels/attention.inl"
 #include "model-service/gpt2/kernels/rows.inl"
@@ -18,6 +21,7 @@ constexpr int kValueTileVecs = 2;
 }  // namespace
 
 extern const Kernels kAvx2Kernels;
-const Kernels kAvx2Kernels{"AVX2", layer_norm, add, gelu_tanh, gelu_erf, relu, attend};
+const Kernels kAvx2Kernels{"AVX2", layer_norm,    add,          gelu_tanh, gelu_erf,
+                           relu,   attend<float>, attend<Half>, to_half,   from_half};
 
 }  // namespace inkfleet::gpt2

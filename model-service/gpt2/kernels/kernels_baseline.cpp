@@ -8,9 +8,10 @@ namespace inkfleet::gpt2 {
 namespace {
 
 constexpr int kLanes = 4;
-// Tiles that fill the registers: vectors of scores, and of values a row.
-constexpr int kScoreTileVecs = 4;
-constexpr int kValueTileVecs = 4;
+// What fills the registers: rows side by side, and vectors of their scores and of their outputs.
+constexpr int kRowTile = 2;
+constexpr int kScoreTileVecs = 8;
+constexpr int kValueTileVecs = 8;
 
 #include "model-service/gpt2/kernels/attention.inl"
 #include "model-service/gpt2/kernels/rows.inl"
@@ -18,6 +19,7 @@ constexpr int kValueTileVecs = 4;
 }  // namespace
 
 extern const Kernels kBaselineKernels;
-const Kernels kBaselineKernels{"baseline", layer_norm, add, gelu_tanh, gelu_erf, relu, attend};
+const Kernels kBaselineKernels{"baseline", layer_norm,    add,          gelu_tanh, gelu_erf,
+                               relu,       attend<float>, attend<Half>, to_half,   from_half};
 
 }  // namespace inkfleet::gpt2
