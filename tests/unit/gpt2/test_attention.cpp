@@ -146,8 +146,6 @@ INSTANTIATE_TEST_SUITE_P(InstructionSets, Attention, ::testing::ValuesIn(all_cas
 
 constexpr std::pair<int, int> kShapes[] = {{64, 200}, {8, 33}, {20, 16}, {80, 49}, {160, 40}, {1, 5}};
 
-// Turns red when: the scores behind the last key are not taken out of the softmax; the second 64 dimensions
-// of a query are taken from the first.
 TEST_P(Attention, IsItsFormula) {
   for (const auto& [head_dim, positions] : kShapes) {
     const auto qkv = random_floats(static_cast<std::size_t>(positions) * 3 * kHeads * head_dim, 7);
@@ -234,7 +232,7 @@ std::uint32_t bits_of(float value) {
   return bits;
 }
 
-// Turns red when: subnormal halves are read as 0.
+// Turns red when: the plain conversion reads subnormal halves as 0.
 TEST_P(Halves, AreReadAsTheCompilerReadsThem) {
   std::vector<std::uint16_t> halves(65536);
   for (int i = 0; i < 65536; ++i) halves[i] = static_cast<std::uint16_t>(i);
@@ -252,7 +250,7 @@ TEST_P(Halves, AreReadAsTheCompilerReadsThem) {
   }
 }
 
-// Turns red when: a tie is rounded away from zero instead of to even.
+// Turns red when: the plain conversion rounds a tie away from zero; what is too large becomes infinite.
 TEST_P(Halves, AreWrittenAsTheCompilerWritesThemUpToTheLargest) {
   std::vector<float> values{0.0F, -0.0F, 1e-8F, -1e-8F, 65504.0F, 65519.9F, -65504.0F, 6e-8F};
   std::mt19937 random(5);

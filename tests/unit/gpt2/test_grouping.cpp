@@ -32,7 +32,7 @@ std::vector<std::tuple<int, int, int>> groups_of(std::span<const StepSlice> slic
   return found;
 }
 
-// Turns red when: blocks that only the first two members share are taken for all members'.
+// Turns red when: slices are grouped by their first block; rows get the order of the groups, not the step's.
 TEST(Grouping, FindsSuggestionsBehindTheSameBlocksAndSharesWhatAllOfThemHave) {
   const std::vector<std::vector<BlockId>> tables{{1, 2, 10},         {1, 2, 11}, {50, 51, 52},
                                                  {1, 2, 12, 13, 14}, {30, 31},   {30, 32}};
@@ -55,13 +55,13 @@ TEST(Grouping, KeepsRequestsApartThatShareOnlyABeginning) {
   EXPECT_THAT(groups_of(slices), UnorderedElementsAre(std::tuple(0, 2, 3), std::tuple(2, 2, 3)));
 }
 
+// Turns red when: what a new member shares is not compared with the group's first.
 TEST(Grouping, ComparesTablesRatherThanBelieveOneBlock) {
   const std::vector<std::vector<BlockId>> tables{{1, 2, 3, 10}, {1, 9, 3, 11}};
   const std::vector<StepSlice> slices{decode(tables[0], 50), decode(tables[1], 50)};
   EXPECT_THAT(groups_of(slices), ElementsAre(std::tuple(0, 2, 1)));
 }
 
-// Turns red when: a chunk of a prompt is cut, or cut groups lose a row.
 TEST(Grouping, CutsLargeGroupsWhenThereAreFewerItemsThanThreadsNeed) {
   std::vector<std::vector<BlockId>> tables;
   std::vector<StepSlice> slices;
@@ -117,8 +117,7 @@ INSTANTIATE_TEST_SUITE_P(TypesAndThreads, GroupedStep,
                                            std::pair{KvType::kFp32, 3}, std::pair{KvType::kFp16, 1},
                                            std::pair{KvType::kFp16, 2}, std::pair{KvType::kFp16, 3}));
 
-// Turns red when: a group's items overlap in the scratch of a thread; rows are put behind each other in the
-// order of groups instead of the step's.
+// Turns red when: a row takes what lies behind the shared blocks from the group's first row.
 TEST_P(GroupedStep, HasTheSameBitsWhetherBlocksAreSharedOrCopies) {
   const auto model = load_model(
       kSource / "models/gpt2-demo",
@@ -132,7 +131,6 @@ TEST_P(GroupedStep, HasTheSameBitsWhetherBlocksAreSharedOrCopies) {
   }
 }
 
-// Turns red when: halves are rounded towards zero with three bits fewer.
 TEST(HalfPrecisionCache, ChangesLogitsByLittle) {
   const auto full = load(kSource / "models/gpt2-demo");
   const auto half = load_model(kSource / "models/gpt2-demo",
