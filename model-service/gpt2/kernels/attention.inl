@@ -59,24 +59,6 @@ static void append(const AttentionLayer& a, const HeadCache<Element>& cache, con
   }
 }
 
-static inline void prefetch(const void* from, std::ptrdiff_t bytes) {
-  for (std::ptrdiff_t i = 0; i < bytes; i += 64) {
-    __builtin_prefetch(static_cast<const char*>(from) + i, 0, 2);  // into the second-level cache
-  }
-}
-
-/// Asks for the blocks from..of a row, which nothing has brought near: those of a suggestion alone.
-template <class Element>
-static void prefetch_blocks(const AttentionLayer& a, const HeadCache<Element>& cache, const AttentionRow& row,
-                            int from) {
-  const std::ptrdiff_t values = padded_head_dim(a.head_dim) * sizeof(Element);
-  for (int b = from; b < blocks_for(row.position + 1); ++b) {
-    const int keys = row.position + 1 - b * kBlockTokens;
-    prefetch(cache.keys(row.blocks[b]), a.head_dim * kBlockTokens * sizeof(Element));
-    prefetch(cache.values(row.blocks[b]), (keys < kBlockTokens ? keys : kBlockTokens) * values);
-  }
-}
-
 template <int Rows>
 static void gather_queries(const AttentionLayer& a, const AttentionRow* rows, int head, float* queries) {
   for (int r = 0; r < Rows; ++r) {
@@ -210,7 +192,6 @@ static void attend_tile(const AttentionLayer& a, const AttentionGroup& group, co
   const int shared = group.shared_blocks < blocks_for(most) ? group.shared_blocks : blocks_for(most);
   const int common = fewest < shared * kBlockTokens ? fewest : shared * kBlockTokens;
 
-  for (int r = 0; r < Rows; ++r) prefetch_blocks(a, cache, rows[r], shared);
   for (int r = 0; r < Rows; ++r) append(a, cache, rows[r], head);
   gather_queries<Rows>(a, rows, head, scratch.queries);
   score<Rows, Rows>(a, cache, rows[0].blocks, 0, shared, scratch.queries, scratch.scores);

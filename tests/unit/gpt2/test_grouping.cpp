@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(TypesAndThreads, GroupedStep,
                                            std::pair{KvType::kFp32, 3}, std::pair{KvType::kFp16, 1},
                                            std::pair{KvType::kFp16, 2}, std::pair{KvType::kFp16, 3}));
 
-// Turns red when: a row takes what lies behind the shared blocks from the group's first row.
+// Turns red when: one block too many is taken for shared.
 TEST_P(GroupedStep, HasTheSameBitsWhetherBlocksAreSharedOrCopies) {
   const auto model = load_model(
       kSource / "models/gpt2-demo",
