@@ -39,6 +39,9 @@ ServiceMetrics::ServiceMetrics(net::Metrics& metrics)
                        "Requests that ended in an error, by its code")),
       prompt_tokens_(
           counters(metrics, "inkfleet_prompt_tokens_total", "Prompt tokens of completed requests").Add({})),
+      cached_tokens_(counters(metrics, "inkfleet_cached_prompt_tokens_total",
+                              "Prompt tokens of completed requests taken from the prefix cache")
+                         .Add({})),
       completion_tokens_(
           counters(metrics, "inkfleet_completion_tokens_total", "Tokens generated for completed requests")
               .Add({})),
@@ -77,6 +80,7 @@ void ServiceMetrics::on_step(int prefill_rows, int decode_rows) {
 void ServiceMetrics::on_completed(const proto::Usage& usage) {
   completed_.Increment();
   prompt_tokens_.Increment(usage.prompt_tokens);
+  cached_tokens_.Increment(usage.cached_tokens);
   completion_tokens_.Increment(usage.completion_tokens);
 }
 

@@ -29,6 +29,7 @@ class ServiceMetrics : public engine::Observer {
   prometheus::Counter& completed_;
   prometheus::Family<prometheus::Counter>& failed_;
   prometheus::Counter& prompt_tokens_;
+  prometheus::Counter& cached_tokens_;
   prometheus::Counter& completion_tokens_;
   prometheus::Counter& steps_;
   prometheus::Counter& prefill_rows_;

@@ -24,6 +24,15 @@ def test_one_suggestion(editor, tokenizer, decode):
     assert request.end["receipt"]["seed"] == 5
 
 
+def test_a_text_that_grows_is_not_computed_again(editor, tokenizer):
+    begun = "In the autumn of that year nobody in the village spoke of anything but the lamp in the tower. "
+    editor.complete(begun, max_tokens=2)
+    request = editor.complete(begun + "At last", max_tokens=2)
+    same = len(tokenizer.encode(begun).ids) - 1  # the seam may be tokenized anew
+    assert request.started["cached_tokens"] >= same
+    assert request.end["usage"]["cached_tokens"] == request.started["cached_tokens"]
+
+
 def test_text_comes_in_parts(editor):
     request = editor.complete(PROMPT, max_tokens=24, temperature=0)
     assert len(request.deltas) > 5, "a stream, not an answer at the end"
