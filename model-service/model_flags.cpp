@@ -30,6 +30,11 @@ void check_vocabulary(const ModelFlags& flags, const tokenizer::Tokenizer& token
                            "; they do not belong together");
 }
 
+gpt2::ComputeType compute_type(const std::string& dtype) {
+  if (dtype == "auto") return gpt2::best_compute_type();
+  return dtype == "int8" ? gpt2::ComputeType::kInt8 : gpt2::ComputeType::kFp32;
+}
+
 }  // namespace
 
 void ModelFlags::add_to(CLI::App& cli) {
@@ -38,7 +43,7 @@ void ModelFlags::add_to(CLI::App& cli) {
       ->check(CLI::IsMember({"auto", "cpu"}))
       ->capture_default_str();
   cli.add_option("--dtype", dtype, "Number format to compute in")
-      ->check(CLI::IsMember({"auto", "fp32"}))
+      ->check(CLI::IsMember({"auto", "fp32", "int8"}))
       ->capture_default_str();
   cli.add_option("--threads", threads, "Threads of a model step; 0: one for each core")
       ->check(CLI::Range(0, 1024))
@@ -49,9 +54,11 @@ void ModelFlags::add_to(CLI::App& cli) {
 }
 
 LoadedModel load_model(const ModelFlags& flags) {
+  const auto dtype = compute_type(flags.dtype);
+  const std::string dtype_name = dtype == gpt2::ComputeType::kInt8 ? "int8" : "fp32";
   LoadedModel loaded;
   loaded.tokenizer = tokenizer::load_tokenizer(flags.folder);
-  loaded.model = gpt2::load_model(flags.folder, {.dtype = gpt2::ComputeType::kFp32,
+  loaded.model = gpt2::load_model(flags.folder, {.dtype = dtype,
                                                  .threads = flags.threads,
                                                  .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
                                                  .progress = log_progress()});
@@ -61,11 +68,12 @@ LoadedModel load_model(const ModelFlags& flags) {
                     .weights = gpt2::weights_hash(summary.files),
                     .engine = {.version = std::string(net::version()),
                                .device = "cpu",
-                               .dtype = "fp32",
-                               .instruction_set = std::string(gpt2::instruction_set())}};
+                               .dtype = dtype_name,
+                               .instruction_set = std::string(gpt2::instruction_set(dtype))}};
   spdlog::info("loaded {}: {}", flags.folder, gpt2::to_string(summary));
-  spdlog::info("computing in fp32 on the CPU ({}, libtorch {}), {} MiB for keys and values",
-               gpt2::instruction_set(), gpt2::libtorch_version(), flags.cache_mb);
+  spdlog::info("computing in {}{} on the CPU ({}, libtorch {}), {} MiB for keys and values", dtype_name,
+               flags.dtype == "auto" ? " (the fastest here)" : "", gpt2::instruction_set(dtype),
+               gpt2::libtorch_version(), flags.cache_mb);
   return loaded;
 }
 

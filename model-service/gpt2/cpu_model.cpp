@@ -70,7 +70,7 @@ struct Workspace {
   std::vector<float> h;        ///< [padded rows, C]: what goes into the next matrix product
   std::vector<float> scratch;  ///< of attention, for each thread
   AttentionPlan plan;          ///< of this step
-  at::Tensor logits;           ///< [padded slices, V] of the last step
+  LinearWorkspace linear;      ///< at the end of a step its result is the logits
 
   void reserve(int rows, int width) {
     const std::size_t floats = static_cast<std::size_t>(Linear::padded_rows(rows)) * width;
@@ -176,23 +176,22 @@ void CpuModel::run_block(int layer, int rows) {
                            parts_->config.layer_norm_epsilon, width, h + row * width);
     });
   };
-  const auto add_to_residual = [&](const at::Tensor& y) {
-    const float* from = y.const_data_ptr<float>();
+  LinearWorkspace& linear = parts_->workspace.linear;
+  const auto add_to_residual = [&](const float* from) {
     for_each_row(rows, width,
                  [&](std::int64_t row) { kernels().add(x + row * width, from + row * width, width); });
   };
 
   normalise(block.ln_1);
-  attend(layer, block.attn_c_attn.apply(h, rows).const_data_ptr<float>());
-  add_to_residual(block.attn_c_proj.apply(h, rows));
+  attend(layer, block.attn_c_attn.apply(h, rows, linear));
+  add_to_residual(block.attn_c_proj.apply(h, rows, linear));
 
   normalise(block.ln_2);
-  const at::Tensor inner = block.mlp_c_fc.apply(h, rows);
-  float* f = inner.mutable_data_ptr<float>();
+  float* f = block.mlp_c_fc.apply(h, rows, linear);
   const auto activate = activation_kernel(parts_->config.activation);
   const int inner_width = parts_->config.inner;
   for_each_row(rows, inner_width, [&](std::int64_t row) { activate(f + row * inner_width, inner_width); });
-  add_to_residual(block.mlp_c_proj.apply(f, rows));
+  add_to_residual(block.mlp_c_proj.apply(f, rows, linear));
 }
 
 /// One item of work is a head of a group of rows: it alone touches that head's keys and values, so that
@@ -238,8 +237,8 @@ std::span<const float> CpuModel::head(std::span<const StepSlice> slices) {
                          width, work.h.data() + static_cast<std::ptrdiff_t>(wanted++) * width);
   }
   if (wanted == 0) return {};
-  work.logits = parts_->weights.lm_head.apply(work.h.data(), wanted);
-  return {work.logits.const_data_ptr<float>(), static_cast<std::size_t>(wanted) * shape_.vocab_size};
+  const float* logits = parts_->weights.lm_head.apply(work.h.data(), wanted, work.linear);
+  return {logits, static_cast<std::size_t>(wanted) * shape_.vocab_size};
 }
 
 void CpuModel::copy_block(engine::BlockId from, engine::BlockId to) {
@@ -257,14 +256,18 @@ std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const 
       new CpuModel::Parts{.config = config,
                           .threads = std::max(threads, 1),
                           .summary = std::move(summary),
-                          .weights = load_weights(checkpoint, config, options.progress),
+                          .weights = load_weights(checkpoint, config, options.dtype, options.progress),
                           .cache = KvCache(config, options.kv_dtype, options.kv_bytes),
                           .workspace = {}});
   return std::make_unique<CpuModel>(std::move(parts));
 }
 
-std::string_view instruction_set() {
-  return kernels().instruction_set;
+ComputeType best_compute_type() {
+  return has_fast_int8() ? ComputeType::kInt8 : ComputeType::kFp32;
+}
+
+std::string_view instruction_set(ComputeType dtype) {
+  return dtype == ComputeType::kInt8 ? int8_kernels().instruction_set : kernels().instruction_set;
 }
 std::string_view libtorch_version() {
   return TORCH_VERSION;

@@ -8,12 +8,11 @@
 #include <thread>
 
 #include "model-service/engine/step_model.hpp"
+#include "model-service/gpt2/compute_type.hpp"
 #include "model-service/gpt2/kv_type.hpp"
 #include "model-service/gpt2/model_summary.hpp"
 
 namespace inkfleet::gpt2 {
-
-enum class ComputeType { kFp32 };
 
 struct LoadOptions {
   ComputeType dtype = ComputeType::kFp32;
@@ -23,12 +22,12 @@ struct LoadOptions {
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;  ///< may be empty
 };
 
-/// A GPT-2 on the CPU: matrix products by libtorch (oneDNN), all else by our own kernels. Made by load_model
-/// on any thread; then used by one thread only, which may be another.
+/// A GPT-2 on the CPU: matrix products in fp32 by libtorch (oneDNN), all else by our own kernels. Made by
+/// load_model on any thread; then used by one thread only, which may be another.
 ///
 /// What a step computes for a slice does not depend on the other slices, on how a text was cut into steps, or
-/// on the number of threads: by construction in our kernels, and in oneDNN's matrix products as far as
-/// measured (AVX-512).
+/// on the number of threads: by construction in our kernels, which is all of int8, and in oneDNN's matrix
+/// products as far as measured (AVX-512).
 class CpuModel : public engine::StepModel {
  public:
   /// The parts that need libtorch's headers.
@@ -62,8 +61,11 @@ class CpuModel : public engine::StepModel {
 /// or key, expected and found.
 std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
 
+/// The format that is fastest here: int8 on a CPU that multiplies 8-bit integers in one instruction.
+ComputeType best_compute_type();
+
 /// For receipts: the instruction set of our kernels on this machine, and the version of libtorch.
-std::string_view instruction_set();
+std::string_view instruction_set(ComputeType dtype);
 std::string_view libtorch_version();
 
 }  // namespace inkfleet::gpt2

@@ -2,30 +2,41 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "model-service/gpt2/fp32_linear.hpp"
+#include "model-service/gpt2/int8_linear.hpp"
 
 namespace inkfleet::gpt2 {
 
-/// y = x Wᵀ + b in fp32, the weight packed once by oneDNN for its matrix kernels. On 2 cores with AVX-512 and
-/// a gpt2-medium this took 60 ms for the layers' products of 5 rows, against 88 with `addmm` (1 row: 53 and
-/// 51, 100 rows: 233 and 271).
+/// What a product leaves behind; used again by the next one.
+struct LinearWorkspace {
+  at::Tensor fp32;
+  Int8Workspace int8;
+};
+
+/// y = x Wᵀ + b, in the number format that the model was loaded for.
 class Linear {
  public:
-  /// `weight` [out, in] and `bias` [out], fp32. Throws std::runtime_error if libtorch has no oneDNN.
-  Linear(const at::Tensor& weight, std::optional<at::Tensor> bias);
+  Linear(Fp32Linear linear) : linear_(std::move(linear)) {}  // NOLINT(google-explicit-constructor)
+  Linear(Int8Linear linear) : linear_(linear) {}             // NOLINT(google-explicit-constructor)
 
-  /// Rows that the input of `rows` rows must have room for. oneDNN compiles a kernel for each new number of
-  /// rows (5 to 10 ms), so only some numbers are used. And never 1, for which it takes another kernel with
-  /// another order of summation: a row's result must not depend on how many rows there are.
-  static int padded_rows(int rows);
+  /// Rows that the input of `rows` rows must have room for.
+  static int padded_rows(int rows) { return Fp32Linear::padded_rows(rows); }
 
-  /// `input` is [padded_rows(rows), in], of which the first `rows` count. Returns [padded_rows(rows), out].
-  [[nodiscard]] at::Tensor apply(const float* input, int rows) const;
+  /// `input` is [padded_rows(rows), in], of which the first `rows` count, and may be what the last call on
+  /// this workspace returned. Returns [rows, out] with room for padded_rows(rows), until the next call.
+  float* apply(const float* input, int rows, LinearWorkspace& work) const {
+    if (const auto* int8 = std::get_if<Int8Linear>(&linear_)) return int8->apply(input, rows, work.int8);
+    work.fp32 = std::get<Fp32Linear>(linear_).apply(input, rows);
+    return work.fp32.mutable_data_ptr<float>();
+  }
 
  private:
-  at::Tensor packed_;
-  std::optional<at::Tensor> bias_;
-  std::int64_t in_;
+  std::variant<Fp32Linear, Int8Linear> linear_;
 };
 
 }  // namespace inkfleet::gpt2

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace inkfleet::gpt2 {
 namespace {
@@ -38,13 +39,12 @@ class Reader {
     return {floats(name + ".weight", width), floats(name + ".bias", width)};
   }
 
-  /// GPT-2's "Conv1D" keeps its weight as [in, out].
-  Linear conv1d(const std::string& name, int in, int out) {
-    return Linear(tensor(name + ".weight", {in, out}).t().contiguous(), tensor(name + ".bias", {out}));
-  }
-
-  Linear head(const std::string& name, int vocab_size, int width) {
-    return Linear(tensor(name, {vocab_size, width}), std::nullopt);
+  /// A copy in fp32: the file's bytes may be unaligned, and the file is unmapped after loading.
+  at::Tensor tensor(const std::string& name, const TensorShape& shape) {
+    const TensorView& view = get(name, shape);
+    at::Tensor raw = at::empty(shape, scalar_type(view));
+    std::memcpy(raw.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
+    return raw.to(at::kFloat);
   }
 
   void report_done() const {
@@ -59,14 +59,6 @@ class Reader {
     return view;
   }
 
-  /// A copy in fp32: the file's bytes may be unaligned, and the file is unmapped after loading.
-  at::Tensor tensor(const std::string& name, const TensorShape& shape) {
-    const TensorView& view = get(name, shape);
-    at::Tensor raw = at::empty(shape, scalar_type(view));
-    std::memcpy(raw.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
-    return raw.to(at::kFloat);
-  }
-
   std::vector<float> floats(const std::string& name, int width) {
     const at::Tensor t = tensor(name, {width});
     return {t.const_data_ptr<float>(), t.const_data_ptr<float>() + width};
@@ -78,14 +70,74 @@ class Reader {
   std::uint64_t total_ = 0;
 };
 
-Block read_block(Reader& reader, const std::string& prefix, const Config& config) {
+/// Makes linears of the checkpoint's matrices, in the wanted number format.
+class LinearMaker {
+ public:
+  LinearMaker(Reader& reader, ComputeType dtype, const Config& config)
+      : reader_(reader),
+        dtype_(dtype),
+        packed_(dtype == ComputeType::kInt8 ? packed_bytes_of_model(config) : 0) {}
+
+  /// GPT-2's "Conv1D" keeps its weight as [in, out]. `before` is the norm whose output goes in, null for
+  /// none.
+  Linear conv1d(const std::string& name, int in, int out, LayerNorm* before = nullptr) {
+    const at::Tensor weight = reader_.tensor(name + ".weight", {in, out});
+    return make(weight.t(), reader_.tensor(name + ".bias", {out}), before);
+  }
+
+  Linear head(const std::string& name, int vocab_size, int width, LayerNorm* before) {
+    return make(reader_.tensor(name, {vocab_size, width}), std::nullopt, before);
+  }
+
+  PackedMemory take_packed() { return std::move(packed_); }
+
+ private:
+  static std::size_t packed_bytes_of_model(const Config& config) {
+    const int width = config.width;
+    return config.layers * (packed_bytes(width, 3 * width) + packed_bytes(width, width) +
+                            packed_bytes(width, config.inner) + packed_bytes(config.inner, width)) +
+           packed_bytes(width, config.vocab_size);
+  }
+
+  /// `weight` is [out, in], of any strides.
+  Linear make(const at::Tensor& weight, const std::optional<at::Tensor>& bias, LayerNorm* before) {
+    if (dtype_ == ComputeType::kFp32) return Fp32Linear(weight.contiguous(), bias);
+    WeightSource source{.weights = weight.const_data_ptr<float>(),
+                        .in_stride = weight.stride(1),
+                        .out_stride = weight.stride(0),
+                        .in = static_cast<int>(weight.size(1)),
+                        .out = static_cast<int>(weight.size(0)),
+                        .bias = bias ? bias->const_data_ptr<float>() : nullptr,
+                        .input_factor = nullptr};
+    std::vector<float> factors;
+    if (before != nullptr) {
+      factors = fold_outliers(*before, source);
+      source.input_factor = factors.data();
+    }
+    std::byte* to = packed_.take(packed_bytes(source.in, source.out));
+    pack(source, int8_kernels().weight_limit, to);
+    return Int8Linear(to, source.in, source.out);
+  }
+
+  Reader& reader_;
+  ComputeType dtype_;
+  PackedMemory packed_;
+};
+
+Block read_block(Reader& reader, LinearMaker& linears, const std::string& prefix, const Config& config) {
   const int width = config.width;
-  return {.ln_1 = reader.layer_norm(prefix + "ln_1", width),
-          .attn_c_attn = reader.conv1d(prefix + "attn.c_attn", width, 3 * width),
-          .attn_c_proj = reader.conv1d(prefix + "attn.c_proj", width, width),
-          .ln_2 = reader.layer_norm(prefix + "ln_2", width),
-          .mlp_c_fc = reader.conv1d(prefix + "mlp.c_fc", width, config.inner),
-          .mlp_c_proj = reader.conv1d(prefix + "mlp.c_proj", config.inner, width)};
+  LayerNorm ln_1 = reader.layer_norm(prefix + "ln_1", width);
+  Linear c_attn = linears.conv1d(prefix + "attn.c_attn", width, 3 * width, &ln_1);
+  Linear attn_c_proj = linears.conv1d(prefix + "attn.c_proj", width, width);
+  LayerNorm ln_2 = reader.layer_norm(prefix + "ln_2", width);
+  Linear c_fc = linears.conv1d(prefix + "mlp.c_fc", width, config.inner, &ln_2);
+  Linear mlp_c_proj = linears.conv1d(prefix + "mlp.c_proj", config.inner, width);
+  return {.ln_1 = std::move(ln_1),
+          .attn_c_attn = std::move(c_attn),
+          .attn_c_proj = std::move(attn_c_proj),
+          .ln_2 = std::move(ln_2),
+          .mlp_c_fc = std::move(c_fc),
+          .mlp_c_proj = std::move(mlp_c_proj)};
 }
 
 /// Buffers that old checkpoints carry beside the parameters: the causal mask.
@@ -106,23 +158,27 @@ bool has_tied_head(const Checkpoint& checkpoint, const Config& config) {
   return head.dtype == embedding.dtype && std::ranges::equal(head.bytes, embedding.bytes);
 }
 
-Weights load_weights(const Checkpoint& checkpoint, const Config& config, const Progress& progress) {
+Weights load_weights(const Checkpoint& checkpoint, const Config& config, ComputeType dtype,
+                     const Progress& progress) {
   checkpoint.check_layers(config);
   Reader reader(checkpoint, progress);
-  const std::string head = has_tied_head(checkpoint, config) ? "wte.weight" : std::string(kHead);
+  LinearMaker linears(reader, dtype, config);
   auto wte = reader.embedding("wte", config.vocab_size, config.width);
   auto wpe = reader.embedding("wpe", config.context_length, config.width);
   std::vector<Block> h;
   for (int layer = 0; layer < config.layers; ++layer) {
-    h.push_back(read_block(reader, "h." + std::to_string(layer) + ".", config));
+    h.push_back(read_block(reader, linears, "h." + std::to_string(layer) + ".", config));
   }
-  Weights weights{.wte = std::move(wte),
-                  .wpe = std::move(wpe),
-                  .h = std::move(h),
-                  .ln_f = reader.layer_norm("ln_f", config.width),
-                  .lm_head = reader.head(head, config.vocab_size, config.width)};
+  LayerNorm ln_f = reader.layer_norm("ln_f", config.width);
+  const std::string head = has_tied_head(checkpoint, config) ? "wte.weight" : std::string(kHead);
+  Linear lm_head = linears.head(head, config.vocab_size, config.width, &ln_f);
   reader.report_done();
-  return weights;
+  return {.wte = std::move(wte),
+          .wpe = std::move(wpe),
+          .h = std::move(h),
+          .ln_f = std::move(ln_f),
+          .lm_head = std::move(lm_head),
+          .packed = linears.take_packed()};
 }
 
 ModelSummary summarize(const Checkpoint& checkpoint, const Config& config) {

@@ -5,17 +5,16 @@
 #include <vector>
 
 #include "model-service/gpt2/checkpoint.hpp"
+#include "model-service/gpt2/compute_type.hpp"
 #include "model-service/gpt2/config.hpp"
 #include "model-service/gpt2/embedding.hpp"
 #include "model-service/gpt2/linear.hpp"
 #include "model-service/gpt2/model_summary.hpp"
+#include "model-service/gpt2/outlier_fold.hpp"
+#include "model-service/gpt2/packed_memory.hpp"
 
 /// A GPT-2's parameters, ready to compute with. Members are named as in the checkpoint.
 namespace inkfleet::gpt2 {
-
-struct LayerNorm {
-  std::vector<float> weight, bias;  ///< [C]
-};
 
 struct Block {
   LayerNorm ln_1;
@@ -31,15 +30,17 @@ struct Weights {
   Embedding wpe;  ///< [context, C]
   std::vector<Block> h;
   LayerNorm ln_f;
-  Linear lm_head;  ///< C -> V
+  Linear lm_head;       ///< C -> V
+  PackedMemory packed;  ///< what the linears of int8 point into
 };
 
 /// Called with bytes done and bytes in all.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Converts and packs every tensor for fp32. `checkpoint` is not needed afterwards. Throws std::runtime_error
-/// naming file, tensor, expected and found.
-Weights load_weights(const Checkpoint& checkpoint, const Config& config, const Progress& progress);
+/// Converts and packs every tensor for `dtype`. `checkpoint` is not needed afterwards. Throws
+/// std::runtime_error naming file, tensor, expected and found.
+Weights load_weights(const Checkpoint& checkpoint, const Config& config, ComputeType dtype,
+                     const Progress& progress);
 
 /// Whether the output head is the token embedding: there is no lm_head.weight, or it holds the same bytes.
 /// One that differs is used, whatever tie_word_embeddings says, as transformers 5 does.

@@ -1,0 +1,101 @@
+// Matrix products in 8 bits. Who includes this says kLanes, kTileRows and kTileVecs, the rows and vectors of
+// columns whose sums fit the registers, and dot(): sums + the products of four u8 and four s8 in each lane.
+
+#include "model-service/gpt2/kernels/simd.inl"
+
+typedef std::int32_t UnalignedIntVec __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef std::int32_t Lane __attribute__((aligned(1), may_alias));
+
+constexpr int kPanelVecs = kPanelColumns / kLanes;
+constexpr int kPanelStep = kPanelColumns * kLaneDepth;  // bytes of a panel for kLaneDepth inputs
+/// How far ahead weights are asked for: a single row takes them faster than the machine guesses.
+constexpr int kPrefetchBytes = 4096;
+
+static inline IntVec load_ints(const void* p) {
+  return *static_cast<const UnalignedIntVec*>(p);
+}
+static inline Vec magnitude(Vec v) {
+  return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(v) & 0x7fffffff);
+}
+
+static float quantize_row(const float* x, int width, std::uint8_t* out) {
+  const Vec zero{};
+  Vec largest{};
+  Vec sums{};
+  for (int i = 0; i < width; i += kLanes) {
+    const Vec v = magnitude(i + kLanes <= width ? load(x + i) : load_some(x + i, width - i));
+    largest = max(v, largest);
+    sums += v;
+  }
+  const float top = max_of_lanes(largest);
+  const float sum = sum_of_lanes(sums);
+  const bool finite = sum <= __FLT_MAX__;
+  const bool usable = top > 1e-30F && finite;
+  const float factor = usable ? 127.0F / top : 0.0F;
+  const Vec shifter = broadcast(12582912.0F);  // 1.5 * 2^23: adding it rounds to a whole number
+  for (int i = 0; i < quantized_stride(width); i += kLanes) {
+    const Vec v = i + kLanes <= width ? load(x + i) : load_some(x + i, width - i);
+    const Vec rounded = (usable ? v * factor : zero) + shifter;
+    const IntVec numbers = reinterpret_cast<IntVec>(rounded) - reinterpret_cast<IntVec>(shifter) + kZeroPoint;
+    store_bytes(out + i, numbers);
+  }
+  if (!finite) return __builtin_nanf("");
+  return usable ? top / 127.0F : 0.0F;
+}
+
+/// Rows rows times Vecs vectors of columns, in registers.
+template <int Rows, int Vecs>
+static inline void multiply_tile(const Int8Product& p, int row, int vec) {
+  IntVec sums[Rows][Vecs];
+  for (int r = 0; r < Rows; ++r) {
+    for (int v = 0; v < Vecs; ++v) sums[r][v] = load_ints(p.corrections + (vec + v) * kLanes);
+  }
+  const std::uint8_t* x = p.rows + row * p.row_stride;
+  const std::int8_t* w = p.panel + vec * kLanes * kLaneDepth;
+  for (int d = 0; d < p.depth; ++d, x += kLaneDepth, w += kPanelStep) {
+    IntVec weights[Vecs];
+    for (int v = 0; v < Vecs; ++v) {
+      weights[v] = load_ints(w + v * kLanes * kLaneDepth);
+      __builtin_prefetch(w + v * kLanes * kLaneDepth + kPrefetchBytes);
+    }
+    for (int r = 0; r < Rows; ++r) {
+      const IntVec inputs = IntVec{} + *reinterpret_cast<const Lane*>(x + r * p.row_stride);
+      for (int v = 0; v < Vecs; ++v) sums[r][v] = dot(sums[r][v], inputs, weights[v]);
+    }
+  }
+  for (int r = 0; r < Rows; ++r) {
+    float* out = p.out + (row + r) * p.out_stride + vec * kLanes;
+    for (int v = 0; v < Vecs; ++v) {
+      const int column = (vec + v) * kLanes;
+      const Vec scale = p.row_scales[row + r] * load(p.scales + column);
+      const Vec y = __builtin_convertvector(sums[r][v], Vec) * scale + load(p.bias + column);
+      if (column + kLanes <= p.columns) {
+        store(out + v * kLanes, y);
+      } else if (column < p.columns) {
+        store_some(out + v * kLanes, y, p.columns - column);
+      }
+    }
+  }
+}
+
+template <int Rows>
+static void multiply_rows(const Int8Product& p, int row) {
+  constexpr int kVecs = Rows == 1 ? kPanelVecs : kTileVecs;  // a single row reads a panel from front to back
+  for (int vec = 0; vec < kPanelVecs; vec += kVecs) multiply_tile<Rows, kVecs>(p, row, vec);
+}
+
+template <int Rows>
+static void multiply_rows(const Int8Product& p, int row, int rows) {
+  if (rows == Rows) return multiply_rows<Rows>(p, row);
+  if constexpr (Rows > 1) multiply_rows<Rows - 1>(p, row, rows);
+}
+
+/// Tiles of nearly equal height: the last one is not much cheaper for being low.
+static void multiply(const Int8Product& p) {
+  int row = 0;
+  for (int tiles = (p.row_count + kTileRows - 1) / kTileRows; tiles > 0; --tiles) {
+    const int rows = (p.row_count - row + tiles - 1) / tiles;
+    multiply_rows<kTileRows>(p, row, rows);
+    row += rows;
+  }
+}
