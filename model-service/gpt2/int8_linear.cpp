@@ -27,14 +27,14 @@ std::size_t panel_bytes(int in) {
 template <class Byte>
 struct Layout {
   Byte* panels;
-  Byte* corrections;
+  Byte* sums;
   Byte* scales;
   Byte* bias;
 
   Layout(Byte* packed, int in, int out)
       : panels(packed),
-        corrections(packed + panel_count(out) * panel_bytes(in)),
-        scales(corrections + panel_count(out) * kPanelColumns * sizeof(std::int32_t)),
+        sums(packed + panel_count(out) * panel_bytes(in)),
+        scales(sums + panel_count(out) * kPanelColumns * sizeof(std::int32_t)),
         bias(scales + panel_count(out) * kPanelColumns * sizeof(float)) {}
 };
 
@@ -59,13 +59,13 @@ void gather_adjacent(const WeightSource& source, int first, std::vector<float>& 
 
 /// Rounds one input's weights and puts them into byte `place` of the lanes.
 void put_row(const float* weights, const float* inverse_scales, int place, std::uint32_t* lanes,
-             std::int32_t* corrections) {
+             std::int32_t* sums) {
   constexpr float kShifter = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
   for (int c = 0; c < kPanelColumns; ++c) {
     const float shifted = weights[c] * inverse_scales[c] + kShifter;
     const std::int32_t number = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kShifter);
     lanes[c] |= (static_cast<std::uint32_t>(number) & 0xffU) << (8 * place);
-    corrections[c] -= kZeroPoint * number;
+    sums[c] -= number;
   }
 }
 
@@ -73,7 +73,7 @@ void pack_panel(const WeightSource& source, int weight_limit, int panel, std::ve
                 const Layout<std::byte>& to) {
   const int first = panel * kPanelColumns;
   source.out_stride == 1 ? gather_adjacent(source, first, weights) : gather(source, first, weights);
-  auto* corrections = reinterpret_cast<std::int32_t*>(to.corrections) + first;
+  auto* sums = reinterpret_cast<std::int32_t*>(to.sums) + first;
   auto* scales = reinterpret_cast<float*>(to.scales) + first;
   auto* bias = reinterpret_cast<float*>(to.bias) + first;
 
@@ -90,7 +90,7 @@ void pack_panel(const WeightSource& source, int weight_limit, int panel, std::ve
   for (int c = 0; c < kPanelColumns; ++c) {
     scales[c] = largest[c] / static_cast<float>(weight_limit);
     inverse[c] = largest[c] > 1e-30F ? static_cast<float>(weight_limit) / largest[c] : 0.0F;
-    corrections[c] = 0;
+    sums[c] = 0;
     bias[c] = source.bias != nullptr && first + c < source.out ? source.bias[first + c] : 0.0F;
   }
   auto* lanes = reinterpret_cast<std::uint32_t*>(to.panels + panel * panel_bytes(source.in));
@@ -98,7 +98,7 @@ void pack_panel(const WeightSource& source, int weight_limit, int panel, std::ve
     if (i % kLaneDepth == 0) std::fill_n(lanes + i / kLaneDepth * kPanelColumns, kPanelColumns, 0U);
     if (i >= source.in) continue;
     put_row(weights.data() + i * kPanelColumns, inverse, i % kLaneDepth,
-            lanes + i / kLaneDepth * kPanelColumns, corrections);
+            lanes + i / kLaneDepth * kPanelColumns, sums);
   }
 }
 
@@ -126,7 +126,7 @@ Int8Linear::Int8Linear(const std::byte* packed, int in, int out, const Int8Kerne
   }
   const Layout<const std::byte> layout(packed, in, out);
   panels_ = reinterpret_cast<const std::int8_t*>(layout.panels);
-  corrections_ = reinterpret_cast<const std::int32_t*>(layout.corrections);
+  sums_ = reinterpret_cast<const std::int32_t*>(layout.sums);
   scales_ = reinterpret_cast<const float*>(layout.scales);
   bias_ = reinterpret_cast<const float*>(layout.bias);
 }
@@ -155,7 +155,7 @@ float* Int8Linear::apply(const float* input, int rows, Int8Workspace& work) cons
                           .row_count = rows,
                           .row_stride = quantized_stride(in_),
                           .panel = panels_ + panel * panel_bytes(in_),
-                          .corrections = corrections_ + first,
+                          .sums = sums_ + first,
                           .scales = scales_ + first,
                           .bias = bias_ + first,
                           .depth = round_up(in_, kLaneDepth) / kLaneDepth,

@@ -23,14 +23,14 @@ struct WeightSource {
 std::size_t packed_bytes(int in, int out);
 
 /// Quantizes a matrix, each output with its own scale, the largest weight becoming ±kernels.weight_limit, and
-/// stores it as Int8Product wants it: panels, corrections, scales, bias. `to` is 64-byte aligned and has
+/// stores it as Int8Product wants it: panels, sums, scales, bias. `to` is 64-byte aligned and has
 /// packed_bytes. On several threads.
 void pack(const WeightSource& source, int weight_limit, std::byte* to);
 
 /// Rows of one product, quantized, and their result. They only grow.
 struct Int8Workspace {
   std::vector<std::uint8_t> rows;
-  std::vector<float> scales;
+  std::vector<RowScale> scales;
   std::vector<float> out;
 };
 
@@ -49,7 +49,7 @@ class Int8Linear {
 
   const Int8Kernels* kernels_;
   const std::int8_t* panels_;
-  const std::int32_t* corrections_;
+  const std::int32_t* sums_;
   const float* scales_;
   const float* bias_;
   int in_;

@@ -111,7 +111,7 @@ class LinearMaker {
                         .input_factor = nullptr};
     std::vector<float> factors;
     if (before != nullptr) {
-      factors = fold_outliers(*before, source);
+      factors = fold_outliers(*before);
       source.input_factor = factors.data();
     }
     std::byte* to = packed_.take(packed_bytes(source.in, source.out));

@@ -1,6 +1,7 @@
 // Matrix products in 8 bits. Who includes this says kLanes, kTileRows and kTileVecs, the rows and vectors of
 // columns whose sums fit the registers, and dot(): sums + the products of four u8 and four s8 in each lane.
 
+#include "model-service/gpt2/kernels/row_scale.inl"
 #include "model-service/gpt2/kernels/simd.inl"
 
 typedef std::int32_t UnalignedIntVec __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
@@ -18,29 +19,31 @@ static inline Vec magnitude(Vec v) {
   return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(v) & 0x7fffffff);
 }
 
-static float quantize_row(const float* x, int width, std::uint8_t* out) {
-  const Vec zero{};
+static RowScale quantize_row(const float* x, int width, std::uint8_t* out) {
+  const auto load_row = [x, width](int i) {
+    return i + kLanes <= width ? load(x + i) : load_some(x + i, width - i);
+  };
+  Vec smallest{};
   Vec largest{};
-  Vec sums{};
+  IntVec finite = IntVec{} - 1;
   for (int i = 0; i < width; i += kLanes) {
-    const Vec v = magnitude(i + kLanes <= width ? load(x + i) : load_some(x + i, width - i));
+    const Vec v = load_row(i);
+    smallest = min(v, smallest);
     largest = max(v, largest);
-    sums += v;
+    finite &= magnitude(v) <= __FLT_MAX__;
   }
-  const float top = max_of_lanes(largest);
-  const float sum = sum_of_lanes(sums);
-  const bool finite = sum <= __FLT_MAX__;
-  const bool usable = top > 1e-30F && finite;
-  const float factor = usable ? 127.0F / top : 0.0F;
+  bool all_finite = true;
+  for (int lane = 0; lane < kLanes; ++lane) all_finite = all_finite && finite[lane] != 0;
+  const RowScale row = row_scale(-max_of_lanes(-smallest), max_of_lanes(largest), all_finite);
+  const float factor = row.scale > 0.0F ? 1.0F / row.scale : 0.0F;
   const Vec shifter = broadcast(12582912.0F);  // 1.5 * 2^23: adding it rounds to a whole number
-  for (int i = 0; i < quantized_stride(width); i += kLanes) {
-    const Vec v = i + kLanes <= width ? load(x + i) : load_some(x + i, width - i);
-    const Vec rounded = (usable ? v * factor : zero) + shifter;
-    const IntVec numbers = reinterpret_cast<IntVec>(rounded) - reinterpret_cast<IntVec>(shifter) + kZeroPoint;
-    store_bytes(out + i, numbers);
+  for (int i = 0; i < width; i += kLanes) {
+    const Vec rounded = (factor > 0.0F ? load_row(i) * factor : Vec{}) + shifter;
+    IntVec numbers = reinterpret_cast<IntVec>(rounded) - reinterpret_cast<IntVec>(shifter) + row.zero_point;
+    numbers = numbers < 0 ? IntVec{} : numbers;
+    store_bytes(out + i, numbers > 255 ? IntVec{} + 255 : numbers);
   }
-  if (!finite) return __builtin_nanf("");
-  return usable ? top / 127.0F : 0.0F;
+  return row;
 }
 
 /// Rows rows times Vecs vectors of columns, in registers.
@@ -48,7 +51,8 @@ template <int Rows, int Vecs>
 static inline void multiply_tile(const Int8Product& p, int row, int vec) {
   IntVec sums[Rows][Vecs];
   for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < Vecs; ++v) sums[r][v] = load_ints(p.corrections + (vec + v) * kLanes);
+    const std::int32_t zero_point = p.row_scales[row + r].zero_point;
+    for (int v = 0; v < Vecs; ++v) sums[r][v] = load_ints(p.sums + (vec + v) * kLanes) * zero_point;
   }
   const std::uint8_t* x = p.rows + row * p.row_stride;
   const std::int8_t* w = p.panel + vec * kLanes * kLaneDepth;
@@ -67,7 +71,7 @@ static inline void multiply_tile(const Int8Product& p, int row, int vec) {
     float* out = p.out + (row + r) * p.out_stride + vec * kLanes;
     for (int v = 0; v < Vecs; ++v) {
       const int column = (vec + v) * kLanes;
-      const Vec scale = p.row_scales[row + r] * load(p.scales + column);
+      const Vec scale = p.row_scales[row + r].scale * load(p.scales + column);
       const Vec y = __builtin_convertvector(sums[r][v], Vec) * scale + load(p.bias + column);
       if (column + kLanes <= p.columns) {
         store(out + v * kLanes, y);

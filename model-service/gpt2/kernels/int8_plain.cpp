@@ -4,23 +4,25 @@
 namespace inkfleet::gpt2 {
 namespace {
 
-float quantize_row(const float* x, int width, std::uint8_t* out) {
+#include "model-service/gpt2/kernels/row_scale.inl"
+
+RowScale quantize_row(const float* x, int width, std::uint8_t* out) {
+  float smallest = 0.0F;
   float largest = 0.0F;
-  float sum = 0.0F;
+  bool finite = true;
   for (int i = 0; i < width; ++i) {
-    const float magnitude = __builtin_fabsf(x[i]);
-    if (magnitude > largest) largest = magnitude;
-    sum += magnitude;
+    if (x[i] < smallest) smallest = x[i];
+    if (x[i] > largest) largest = x[i];
+    if (!(__builtin_fabsf(x[i]) <= __FLT_MAX__)) finite = false;
   }
-  const bool usable = largest > 1e-30F && sum <= __FLT_MAX__;
-  const float factor = usable ? 127.0F / largest : 0.0F;
-  for (int i = 0; i < width; ++i) {
-    const float scaled = usable ? x[i] * factor : 0.0F;
-    out[i] = static_cast<std::uint8_t>(kZeroPoint + static_cast<int>(__builtin_rintf(scaled)));
+  const RowScale row = row_scale(smallest, largest, finite);
+  const float factor = row.scale > 0.0F ? 1.0F / row.scale : 0.0F;
+  for (int i = 0; i < quantized_stride(width); ++i) {
+    const float scaled = i < width && factor > 0.0F ? x[i] * factor : 0.0F;
+    const int number = static_cast<int>(__builtin_rintf(scaled)) + row.zero_point;
+    out[i] = static_cast<std::uint8_t>(number < 0 ? 0 : number > 255 ? 255 : number);
   }
-  for (int i = width; i < quantized_stride(width); ++i) out[i] = kZeroPoint;
-  if (!(sum <= __FLT_MAX__)) return __builtin_nanf("");
-  return usable ? largest / 127.0F : 0.0F;
+  return row;
 }
 
 void multiply(const Int8Product& p) {
@@ -28,12 +30,12 @@ void multiply(const Int8Product& p) {
     for (int column = 0; column < p.columns; ++column) {
       const std::uint8_t* x = p.rows + row * p.row_stride;
       const std::int8_t* w = p.panel + column * kLaneDepth;
-      std::int32_t sum = p.corrections[column];
+      std::int32_t sum = p.sums[column] * p.row_scales[row].zero_point;
       for (int d = 0; d < p.depth; ++d, x += kLaneDepth, w += kPanelColumns * kLaneDepth) {
         for (int i = 0; i < kLaneDepth; ++i) sum += x[i] * w[i];
       }
       p.out[row * p.out_stride + column] =
-          static_cast<float>(sum) * (p.row_scales[row] * p.scales[column]) + p.bias[column];
+          static_cast<float>(sum) * (p.row_scales[row].scale * p.scales[column]) + p.bias[column];
     }
   }
 }
