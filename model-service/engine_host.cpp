@@ -38,6 +38,7 @@ void EngineHost::run() {
 
 void EngineHost::serve(LoadedModel loaded) {
   options_.receipt = loaded.receipt;
+  options_.exact = loaded.exact;
   const auto deliver = [this](engine::Events events) {
     boost::asio::post(
         io_, [this, events = std::move(events)]() mutable { state_.dispatcher.deliver(std::move(events)); });

@@ -65,8 +65,8 @@ void add_options(CLI::App& cli, GenerateFlags& flags) {
 
 std::map<int, Written> generate(LoadedModel& loaded, proto::Suggest suggest) {
   SilentObserver observer;
-  engine::Scheduler scheduler(loaded.model->shape(), *loaded.tokenizer, {.receipt = loaded.receipt},
-                              observer);
+  engine::Scheduler scheduler(loaded.model->shape(), *loaded.tokenizer,
+                              {.exact = loaded.exact, .receipt = loaded.receipt}, observer);
   const auto& shape = loaded.model->shape();
   auto fitted = engine::fit_prompt(loaded.tokenizer->encode(suggest.prompt), suggest.max_tokens,
                                    shape.context_length, shape.end_of_text);

@@ -70,6 +70,7 @@ LoadedModel load_model(const ModelFlags& flags) {
                                .device = "cpu",
                                .dtype = dtype_name,
                                .instruction_set = std::string(gpt2::instruction_set(dtype))}};
+  loaded.exact = dtype == gpt2::ComputeType::kInt8;
   spdlog::info("loaded {}: {}", flags.folder, gpt2::to_string(summary));
   spdlog::info("computing in {}{} on the CPU ({}, libtorch {}), {} MiB for keys and values", dtype_name,
                flags.dtype == "auto" ? " (the fastest here)" : "", gpt2::instruction_set(dtype),

@@ -26,6 +26,8 @@ struct LoadedModel {
   std::unique_ptr<gpt2::CpuModel> model;
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
   proto::Receipt receipt;  ///< without the seed
+  bool exact =
+      false;  ///< a text's numbers are the same bits whatever is computed beside it, and in what parts
 };
 
 /// Loads weights and tokenizer and checks that they belong together; says in the log what it loaded. Throws
