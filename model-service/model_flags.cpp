@@ -58,10 +58,13 @@ LoadedModel load_model(const ModelFlags& flags) {
   const std::string dtype_name = dtype == gpt2::ComputeType::kInt8 ? "int8" : "fp32";
   LoadedModel loaded;
   loaded.tokenizer = tokenizer::load_tokenizer(flags.folder);
-  loaded.model = gpt2::load_model(flags.folder, {.dtype = dtype,
-                                                 .threads = flags.threads,
-                                                 .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
-                                                 .progress = log_progress()});
+  loaded.model = gpt2::load_model(
+      flags.folder,
+      {.dtype = dtype,
+       .kv_dtype = dtype == gpt2::ComputeType::kInt8 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32,
+       .threads = flags.threads,
+       .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
+       .progress = log_progress()});
   const auto& summary = loaded.model->summary();
   check_vocabulary(flags, *loaded.tokenizer, summary.vocab_size);
   loaded.receipt = {.model = flags.name,
