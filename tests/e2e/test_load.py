@@ -14,7 +14,7 @@ LONG = dict(max_tokens=400, temperature=1)
 def small(tmp_path_factory):
     """A service whose cache holds little more than one long request, and whose queue two more."""
     folder = tmp_path_factory.mktemp("small")
-    service = programs.start_model(MODEL, folder, extra=["--cache-mb", 8, "--max-queue", 2])
+    service = programs.start_model(MODEL, folder, extra=["--dtype", "fp32", "--cache-mb", 8, "--max-queue", 2])
     try:
         yield service.wait_listening().wait_ready()
     finally:
