@@ -53,8 +53,11 @@ class Inkfleet:
         self.address = self.process.stdout.readline().split()[1]
         if self.process.stdout.readline().strip() != "ready":
             sys.exit("inkfleet-model did not become ready")
-        # Each word is one token of GPT-2's vocabulary.
-        self.prompt = "the" + " the" * (options.prompt_tokens - 1)
+        # Each word is one token of GPT-2's vocabulary. Every prompt begins with another one, so that the prefix cache
+        # knows none of them.
+        words = ["The", "A", "In", "On", "At", "It", "He", "She", "We", "They", "You", "I", "And", "But", "So", "For",
+                 "If", "As", "By", "To", "Of", "With", "From", "Or"]
+        self.prompts = (word + " the" * (options.prompt_tokens - 1) for word in words)
 
     def generate(self, n, seed):
         return asyncio.run(self.request(n, seed))
@@ -65,7 +68,7 @@ class Inkfleet:
             first = None
             began = time.perf_counter()
             await socket.send(json.dumps({
-                "type": "suggest", "id": "b", "prompt": self.prompt, "n": n, "max_tokens": self.options.max_tokens,
+                "type": "suggest", "id": "b", "prompt": next(self.prompts), "n": n, "max_tokens": self.options.max_tokens,
                 "temperature": 0.7, "top_k": 10, "seed": seed}))
             while True:
                 frame = json.loads(await socket.recv())
@@ -73,6 +76,7 @@ class Inkfleet:
                     first = time.perf_counter() - began
                 if frame["type"] == "started":
                     assert frame["prompt_tokens"] == self.options.prompt_tokens, frame
+                    assert frame["cached_tokens"] == 0, frame
                 if frame["type"] == "error":
                     sys.exit(f"the service answered {frame}")
                 if frame["type"] == "completed":
