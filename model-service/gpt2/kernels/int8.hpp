@@ -53,12 +53,12 @@ struct Int8Product {
 /// The kernels, compiled for one instruction set.
 struct Int8Kernels {
   const char* instruction_set;
-  int weight_limit;  ///< weights must lie in ±this: 63 where the instruction saturates sums of pairs at 16
+  int weight_limit;  ///< weights must lie in ±this: 64 where the instruction saturates sums of pairs at 16
                      ///< bits
 
   /// out = round(x / scale) + zero point for `width` floats, the smallest becoming 0 and the largest 255 (0
-  /// always lies between them), then anything, or nothing, up to quantized_stride(width). The scale is not a number when
-  /// any x is none or infinite.
+  /// always lies between them), then anything, or nothing, up to quantized_stride(width). The scale is not a
+  /// number when any x is none or infinite.
   RowScale (*quantize_row)(const float* x, int width, std::uint8_t* out);
   /// out = ((rows - zero point) · panel) × (row scale × column scale) + bias.
   void (*multiply)(const Int8Product& product);

@@ -15,7 +15,7 @@ constexpr int kTileVecs = 2;
 
 typedef std::int32_t Ints __attribute__((vector_size(32)));
 
-/// Adds pairs of products in 16 bits, where they saturate: 2 × 255 × 63 just fits.
+/// Adds pairs of products in 16 bits, where they saturate: 2 × 255 × 64 just fits.
 inline Ints dot(Ints sums, Ints unsigned_bytes, Ints signed_bytes) {
   const __m256i pairs = _mm256_maddubs_epi16(reinterpret_cast<__m256i>(unsigned_bytes),
                                              reinterpret_cast<__m256i>(signed_bytes));
@@ -32,6 +32,6 @@ inline void store_bytes(std::uint8_t* out, Ints numbers) {
 }  // namespace
 
 extern const Int8Kernels kAvx2Int8Kernels;
-const Int8Kernels kAvx2Int8Kernels{"AVX2", 63, quantize_row, multiply};
+const Int8Kernels kAvx2Int8Kernels{"AVX2", 64, quantize_row, multiply};
 
 }  // namespace inkfleet::gpt2

@@ -93,7 +93,7 @@ TEST_P(Int8KernelTest, HasTheTwinsBitsForAnyShape) {
   }
 }
 
-// Turns red when: AVX2's kernels say that they take 64 or more.
+// Turns red when: AVX2's kernels say that they take 65 or more.
 TEST_P(Int8KernelTest, DoesNotSaturate) {
   for (const int sign : {-1, 1}) {
     for (const int byte : {0, 1, 128, 255}) {
@@ -212,7 +212,7 @@ TEST_P(Int8KernelTest, LinearIsTheMatrixProduct) {
       error += (y[o] - expected[o]) * (y[o] - expected[o]);
       size += expected[o] * expected[o];
     }
-    // Steps of 1/127 of the largest weight and of 1/255 of the row's range, or 1/63 of the largest weight.
+    // Steps of 1/127 of the largest weight and of 1/255 of the row's range, or 1/64 of the largest weight.
     EXPECT_LT(std::sqrt(error / size), kernels_.weight_limit == 127 ? 0.02 : 0.04) << in << " " << out;
   }
 }
@@ -281,7 +281,7 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
-// Turns red when: a kernel's scale is the whole batch's.
+// Turns red when: all rows of a batch have the scale of the first.
 TEST_F(Int8Model, HasTheSameBitsInBatchesOfAnySize) {
   const std::size_t vocab = model_->shape().vocab_size;
   Blocks blocks(*model_);
