@@ -260,9 +260,12 @@ TEST(OutlierFold, DividesWhatStandsOutAndNothingElse) {
   }
 }
 
-std::unique_ptr<CpuModel> load_int8(const fs::path& folder, int threads = 2) {
-  return load_model(folder,
-                    {.dtype = ComputeType::kInt8, .threads = threads, .kv_bytes = std::size_t{256} << 20});
+std::unique_ptr<CpuModel> load_int8(const fs::path& folder, int threads = 2,
+                                    KvType kv_dtype = KvType::kFp32) {
+  return load_model(folder, {.dtype = ComputeType::kInt8,
+                             .kv_dtype = kv_dtype,
+                             .threads = threads,
+                             .kv_bytes = std::size_t{256} << 20});
 }
 
 class Int8Model : public ::testing::Test {
@@ -308,13 +311,16 @@ TEST_F(Int8Model, HasTheSameBitsInBatchesOfAnySize) {
 
 TEST_F(Int8Model, HasTheSameBitsInChunksOfAnySizeAndWithAnyNumberOfThreads) {
   const auto ids = text(150);
-  const auto whole = prefill(*model_, ids, Blocks(*model_).take_for(ids.size()));
-  for (const int threads : {1, 2, 3}) {
-    const auto other = load_int8(kSource / "models/gpt2-demo", threads);
-    for (const std::size_t chunk : {1U, 7U, 64U, 150U}) {
-      Blocks blocks(*other);
-      EXPECT_TRUE(same_bits(prefill_in_chunks(*other, ids, blocks.take_for(ids.size()), chunk), whole))
-          << threads << " threads, chunks of " << chunk;
+  for (const KvType kv_dtype : {KvType::kFp32, KvType::kFp16}) {
+    std::vector<float> whole;
+    for (const int threads : {1, 2, 3}) {
+      const auto model = load_int8(kSource / "models/gpt2-demo", threads, kv_dtype);
+      if (whole.empty()) whole = prefill(*model, ids, Blocks(*model).take_for(ids.size()));
+      for (const std::size_t chunk : {1U, 7U, 64U, 150U}) {
+        Blocks blocks(*model);
+        EXPECT_TRUE(same_bits(prefill_in_chunks(*model, ids, blocks.take_for(ids.size()), chunk), whole))
+            << threads << " threads, chunks of " << chunk;
+      }
     }
   }
 }
