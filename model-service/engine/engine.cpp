@@ -20,6 +20,12 @@ void Engine::submit(Request request) {
 void Engine::cancel(RequestKey key, std::optional<int> index) {
   post(CancelOrder{key, index});
 }
+void Engine::submit(Warmup warmup) {
+  post(std::move(warmup));
+}
+void Engine::accept(RequestKey key, int index, int tokens) {
+  post(AcceptOrder{key, index, tokens});
+}
 void Engine::abandon(RequestKey key) {
   post(AbandonOrder{key});
 }
@@ -61,6 +67,10 @@ void Engine::take(Order& order, Events& events) {
   const auto now = Clock::now();
   if (auto* request = std::get_if<Request>(&order)) {
     scheduler_.submit(std::move(*request), now, events);
+  } else if (auto* warmup = std::get_if<Warmup>(&order)) {
+    scheduler_.submit(std::move(*warmup), events);
+  } else if (const auto* accept = std::get_if<AcceptOrder>(&order)) {
+    scheduler_.accept(accept->key, accept->index, accept->tokens, now, events);
   } else if (const auto* cancel = std::get_if<CancelOrder>(&order)) {
     scheduler_.cancel(cancel->key, cancel->index, now, events);
   } else {

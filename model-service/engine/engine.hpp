@@ -32,7 +32,9 @@ class Engine {
 
   // Orders, from any thread. They take effect before the next step.
   void submit(Request request);
+  void submit(Warmup warmup);
   void cancel(RequestKey key, std::optional<int> index);
+  void accept(RequestKey key, int index, int tokens);
   void abandon(RequestKey key);
   /// Makes run() return after the step under way; what is still live gets no more frames.
   void stop();
@@ -49,10 +51,15 @@ class Engine {
     RequestKey key;
     std::optional<int> index;
   };
+  struct AcceptOrder {
+    RequestKey key;
+    int index;
+    int tokens;
+  };
   struct AbandonOrder {
     RequestKey key;
   };
-  using Order = std::variant<Request, CancelOrder, AbandonOrder>;
+  using Order = std::variant<Request, Warmup, CancelOrder, AcceptOrder, AbandonOrder>;
 
   void post(Order order);
   bool wait_for_orders();

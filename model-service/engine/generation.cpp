@@ -14,4 +14,10 @@ bool Generation::needs_prompt_logits() const {
                      [](const Suggestion& s) { return s.state == Suggestion::State::kWaiting && s.fresh; });
 }
 
+std::size_t CompletedTexts::size() const {
+  auto tokens = prompt.size();
+  for (const auto& [index, produced] : suggestions) tokens += produced.size();
+  return tokens;
+}
+
 }  // namespace inkfleet::engine

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "model-service/engine/block_pool.hpp"
@@ -15,6 +16,8 @@ struct Sequence {
   std::vector<TokenId> pending;  ///< to be fed next
   int position = 0;              ///< of pending[0]; all before it is in the cache
   BlockTable blocks;
+
+  explicit Sequence(BlockTable table) : blocks(std::move(table)) {}
 };
 
 /// One suggestion of a live request.
@@ -31,6 +34,7 @@ struct Suggestion {
   std::vector<TokenId> tokens;  ///< generated, resumed ones included
   Sequence sequence;            ///< after the prompt
   bool fresh = true;            ///< nothing was resumed
+  std::size_t spelled = 0;      ///< bytes of Request::spell_again that `tokens` cover
   TimePoint last_token;
 
   /// Tokens generated so far: the position of the next one.
@@ -57,6 +61,23 @@ struct Generation {
   [[nodiscard]] bool finished() const;
   /// Some suggestion has no resumed token, so the prompt's own logits are sampled.
   [[nodiscard]] bool needs_prompt_logits() const;
+};
+
+/// A warm-up on its way through the model: a prompt and nothing after it.
+struct WarmingPrompt {
+  Warmup warmup;
+  Sequence sequence;
+  int cached_tokens = 0;
+  bool admitted = false;
+};
+
+/// What a completed request said, for an `accept` that comes later.
+struct CompletedTexts {
+  RequestKey key = 0;
+  std::vector<TokenId> prompt;
+  std::vector<std::pair<int, std::vector<TokenId>>> suggestions;  ///< index, tokens
+
+  [[nodiscard]] std::size_t size() const;  ///< tokens in all
 };
 
 }  // namespace inkfleet::engine

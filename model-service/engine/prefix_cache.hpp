@@ -17,7 +17,7 @@ namespace inkfleet::engine {
 /// holds one reference to each of its blocks; when memory is short, blocks that nothing else uses go, least
 /// recently used first.
 ///
-/// Blocks in the tree must never be written again. One thread.
+/// What the tree knows of a block must never be written again; more tokens may be added. One thread.
 class PrefixCache {
  public:
   /// The pool must outlive the cache.

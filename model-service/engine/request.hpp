@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "proto/frames.hpp"
@@ -19,11 +21,21 @@ struct Request {
   RequestKey key = 0;
   proto::Suggest suggest;              ///< with `seed` drawn
   std::vector<proto::TokenId> prompt;  ///< at least one token
+  std::string spell_again;             ///< bytes that heal took back from the prompt's end
   int dropped_tokens = 0;              ///< of the prompt's beginning
   TimePoint submitted;
 };
 
-/// A frame for the client of a request. Those that end it are `Completed`, and `Error`.
+/// A text to be computed ahead, for a request that has not come yet.
+struct Warmup {
+  RequestKey key = 0;
+  std::string document;                ///< as the client names it
+  std::optional<std::string> id;       ///< of the frame, to be repeated in its answer
+  std::vector<proto::TokenId> prompt;  ///< at least one token
+  TimePoint submitted;
+};
+
+/// A frame for the client of a request. Those that end it are `Completed`, `Prefilled` and `Error`.
 struct Event {
   RequestKey key = 0;
   proto::ServerFrame frame;

@@ -13,10 +13,16 @@ TokenId best_token(std::span<const float> logits) {
 
 }  // namespace
 
-TokenId Sampler::sample(std::span<const float> logits, const SamplingParameters& parameters, double uniform) {
-  if (parameters.temperature == 0.0) return best_token(logits);
-  const auto k = static_cast<std::size_t>(parameters.top_k);
-  if (k > 0 && k < logits.size()) {
+TokenId Sampler::sample(std::span<const float> logits, const SamplingParameters& parameters, double uniform,
+                        std::span<const TokenId> allowed) {
+  const bool greedy = parameters.temperature == 0.0;
+  if (greedy && allowed.empty()) return best_token(logits);
+  const auto k = static_cast<std::size_t>(greedy ? 1 : parameters.top_k);
+  if (!allowed.empty()) {
+    keep_allowed(logits, allowed);
+    if (k > 0 && k < candidates_.size()) cut_to_top_k(k);
+    if (greedy) return candidates_.front().id;
+  } else if (k > 0 && k < logits.size()) {
     keep_top_k(logits, k);
   } else {
     keep_all(logits);
@@ -33,30 +39,40 @@ void Sampler::keep_all(std::span<const float> logits) {
   }
 }
 
+void Sampler::keep_allowed(std::span<const float> logits, std::span<const TokenId> allowed) {
+  candidates_.clear();
+  for (const auto id : allowed) candidates_.push_back({logits[static_cast<std::size_t>(id)], id});
+}
+
 // One pass over the vocabulary: candidates gather in a buffer of 2k, which is cut back to the best k whenever
 // it is full, and from then on only what beats the worst of those gets in.
 void Sampler::keep_top_k(std::span<const float> logits, std::size_t k) {
-  const auto better = [](const Candidate& a, const Candidate& b) {
-    return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
-  };
-  const auto cut = [&] {
-    std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(k - 1),
-                     candidates_.end(), better);
-    candidates_.resize(k);
-  };
   candidates_.clear();
   float worst = -INFINITY;
   for (std::size_t id = 0; id < logits.size(); ++id) {
     if (candidates_.size() >= k && logits[id] <= worst) continue;
     candidates_.push_back({logits[id], static_cast<TokenId>(id)});
     if (candidates_.size() == 2 * k) {
-      cut();
-      worst = candidates_.back().logit;
+      worst = cut_to_best(candidates_, k);
     }
   }
-  if (candidates_.size() > k) cut();
+  cut_to_top_k(k);
+}
+
+void Sampler::cut_to_top_k(std::size_t k) {
+  if (candidates_.size() > k) cut_to_best(candidates_, k);
   std::sort(candidates_.begin(), candidates_.end(),
             [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+}
+
+// Leaves the best k, in no order, and returns the worst logit among them.
+float Sampler::cut_to_best(std::vector<Candidate>& candidates, std::size_t k) {
+  std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(k - 1),
+                   candidates.end(), [](const Candidate& a, const Candidate& b) {
+                     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+                   });
+  candidates.resize(k);
+  return candidates.back().logit;
 }
 
 void Sampler::weigh(double temperature) {

@@ -31,7 +31,8 @@ Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokeni
       options_(std::move(options)),
       observer_(observer),
       pool_(shape.kv_blocks),
-      cache_(pool_, shape.block_tokens) {}
+      cache_(pool_, shape.block_tokens),
+      vocabulary_(tokenizer) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -57,10 +58,9 @@ void Scheduler::submit(Request request, TimePoint now, Events& events) {
 }
 
 std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
-  auto generation = std::make_unique<Generation>(
-      Generation{.request = std::move(request),
-                 .prompt = {.pending = {}, .position = 0, .blocks = BlockTable(pool_)},
-                 .reserved = BlockTable(pool_)});
+  auto generation = std::make_unique<Generation>(Generation{
+      .request = std::move(request), .prompt = Sequence(BlockTable(pool_)), .reserved = BlockTable(pool_)});
+  const auto again = generation->request.spell_again.size();
   const auto& suggest = generation->request.suggest;
   generation->deadline = generation->request.submitted + suggest.deadline;
   generation->prompt.pending = generation->request.prompt;
@@ -74,11 +74,14 @@ std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
   for (auto& point : points) {
     auto& suggestion = generation->suggestions.emplace_back(Suggestion{
         .index = point.index,
-        .text = TextStream(tokenizer_, suggest.stop),
+        .text = TextStream(tokenizer_, suggest.stop, again),
         .tokens = std::move(point.tokens),
-        .sequence = {.pending = {}, .position = 0, .blocks = BlockTable(pool_)},
+        .sequence = Sequence(BlockTable(pool_)),
     });
     suggestion.fresh = suggestion.tokens.empty();
+    for (const auto token : suggestion.tokens) {
+      suggestion.spelled = std::min(again, suggestion.spelled + tokenizer_.token_bytes(token).size());
+    }
     suggestion.text.resume(suggestion.tokens);
   }
   return generation;
@@ -99,6 +102,11 @@ void Scheduler::cancel(RequestKey key, std::optional<int> index, TimePoint now, 
 void Scheduler::abandon(RequestKey key, TimePoint now) {
   Events unheard;
   cancel(key, std::nullopt, now, unheard);
+  std::erase_if(warmups_, [&](const WarmingPrompt& warming) {
+    if (warming.warmup.key != key) return false;
+    learn(warming.warmup.prompt, {}, warming.sequence);
+    return true;
+  });
 }
 
 void Scheduler::expire(TimePoint now, Events& events) {
@@ -114,13 +122,18 @@ void Scheduler::expire(TimePoint now, Events& events) {
                    events);
     return true;
   });
+  expire_warmups(now, events);
 }
 
 void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events& events) {
   std::vector<Generation*> failed;
   for (const auto& owner : owners_) {
-    if (std::find(failed.begin(), failed.end(), owner.generation) == failed.end())
+    if (owner.generation == nullptr) {
+      end_warmup(warmups_.front(), code, std::string(message), events);
+      warmups_.pop_front();
+    } else if (std::find(failed.begin(), failed.end(), owner.generation) == failed.end()) {
       failed.push_back(owner.generation);
+    }
   }
   for (auto* generation : failed) {
     finish_all(*generation, FinishReason::kFailed, events);
@@ -173,6 +186,8 @@ void Scheduler::complete(Generation& generation, TimePoint now, Events& events) 
                       .decode = milliseconds(now - first_token)};
   observer_.on_completed(completed.usage);
   events.push_back({request.key, std::move(completed)});
+  remember(generation);
+  remember_texts(generation);
 }
 
 void Scheduler::end_with_error(Generation& generation, proto::Error error, Events& events) {
@@ -186,11 +201,19 @@ void Scheduler::end_with_error(Generation& generation, proto::Error error, Event
 void Scheduler::admit(TimePoint now, Events& events) {
   bool room = true;
   for (auto& generation : running_) room = room && admit_suggestions(*generation);
-  while (room && !queue_.empty() && start_prompt(*queue_.front())) {
+  const auto start_next = [&] {
+    auto& next = *queue_.front();
+    return sequences_ < options_.max_sequences &&
+           start_prompt(next.prompt, next.prompt.pending.size() - 1, next.reserved, own_blocks(next));
+  };
+  while (room && !queue_.empty() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
+    auto& started = *queue_.front();
+    started.cached_tokens = started.prompt.position;
     running_.splice(running_.end(), queue_, queue_.begin());
-    announce_start(*running_.back(), now, events);
+    announce_start(started, now, events);
   }
   announce_waiting(events);
+  if (room && queue_.empty()) admit_warmup(events);
 }
 
 // Starts the suggestions whose prompt is done; false when one must wait, and then nothing newer may overtake
@@ -208,38 +231,27 @@ bool Scheduler::admit_suggestions(Generation& generation) {
   return true;
 }
 
-// Takes blocks for the prompt and at least one suggestion, the others may have to wait for their turn; false
-// when there are not enough. What the cache knows of the prompt is not computed again, but for its last
-// token, whose logits are needed.
-bool Scheduler::start_prompt(Generation& generation) {
-  if (sequences_ >= options_.max_sequences) return false;
-  auto& [pending, position, blocks] = generation.prompt;
+// Takes blocks for a prompt and the `own` ones of its first suggestion, the others may have to wait for their
+// turn; false when there are not enough. What the cache knows of the prompt's first `findable` tokens is not
+// computed again; the last token is, where its logits are needed.
+bool Scheduler::start_prompt(Sequence& prompt, std::size_t findable, BlockTable& reserved, int own) {
+  auto& [pending, position, blocks] = prompt;
   PrefixCache::Match match;
-  if (options_.prefix_cache) match = cache_.find(std::span(pending).first(pending.size() - 1));
+  if (options_.prefix_cache) match = cache_.find(std::span(pending).first(findable));
   for (const BlockId block : match.whole) blocks.share(block);
 
   const int prompt_blocks = blocks_for(static_cast<int>(pending.size()));
-  if (!cache_.make_room(prompt_blocks - blocks.size() + own_blocks(generation))) {
+  if (!cache_.make_room(prompt_blocks - blocks.size() + own)) {
     blocks.clear();
     return false;
   }
   const auto whole = static_cast<std::size_t>(blocks.size());
   blocks.grow_to(prompt_blocks);
-  generation.reserved.grow_to(own_blocks(generation));
+  reserved.grow_to(own);
   if (match.partial_tokens > 0) step_.copies.emplace_back(match.partial, blocks.ids()[whole]);
   position = match.tokens(shape_.block_tokens);
   pending.erase(pending.begin(), pending.begin() + position);
-  generation.cached_tokens = position;
   return true;
-}
-
-// What a suggestion leaves behind, for a text that goes on with it.
-void Scheduler::remember(const Generation& generation, const Suggestion& suggestion) {
-  if (!options_.prefix_cache) return;
-  auto tokens = generation.request.prompt;
-  tokens.insert(tokens.end(), suggestion.tokens.begin(), suggestion.tokens.end());
-  const auto computed = static_cast<std::size_t>(suggestion.sequence.position);
-  cache_.insert(std::span(tokens).first(std::min(computed, tokens.size())), suggestion.sequence.blocks.ids());
 }
 
 void Scheduler::start_suggestion(Generation& generation, Suggestion& suggestion) {
@@ -326,6 +338,10 @@ Load Scheduler::load() const {
         load.backlog_tokens += generation->request.suggest.max_tokens - suggestion.generated();
       }
     }
+  }
+  if (!queue_.empty() && rows_per_second_ > 0.0) {
+    const std::chrono::duration<double> wait(load.backlog_tokens / rows_per_second_);
+    load.expected_wait = std::chrono::duration_cast<std::chrono::milliseconds>(wait);
   }
   return load;
 }

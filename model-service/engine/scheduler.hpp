@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <list>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "model-service/engine/block_pool.hpp"
 #include "model-service/engine/generation.hpp"
+#include "model-service/engine/heal.hpp"
 #include "model-service/engine/observer.hpp"
 #include "model-service/engine/prefix_cache.hpp"
 #include "model-service/engine/request.hpp"
@@ -33,12 +35,13 @@ struct SchedulerOptions {
 
 /// Numbers for metrics, health and admission.
 struct Load {
-  int queued = 0;          ///< requests
-  int running = 0;         ///< requests
-  int sequences = 0;       ///< suggestions decoding
-  int backlog_tokens = 0;  ///< upper bound of rows still to compute
-  int blocks_used = 0;     ///< by live requests
-  int blocks_cached = 0;   ///< by the prefix cache alone: given up when memory is short
+  int queued = 0;                              ///< requests
+  int running = 0;                             ///< requests
+  int sequences = 0;                           ///< suggestions decoding
+  int backlog_tokens = 0;                      ///< upper bound of rows still to compute
+  std::chrono::milliseconds expected_wait{0};  ///< of a new request: the backlog at the pace of late
+  int blocks_used = 0;                         ///< by live requests
+  int blocks_cached = 0;                       ///< by the prefix cache alone: given up when memory is short
   int blocks_total = 0;
 };
 
@@ -68,10 +71,18 @@ class Scheduler {
   /// Queues a request. Beyond the queue's limit it ends at once with `overloaded`.
   void submit(Request request, TimePoint now, Events& events);
 
+  /// Queues a warm-up, which gets what requests leave over: one at a time, when no request waits. It ends in
+  /// `prefilled`, or in an error that names the frame. Beyond the queue's limit it ends at once.
+  void submit(Warmup warmup, Events& events);
+
   /// Ends one suggestion, or all when `index` is absent. Unknown keys and indices are ignored.
   void cancel(RequestKey key, std::optional<int> index, TimePoint now, Events& events);
 
-  /// Ends a request whose client is gone, without a word.
+  /// A writer took the first `tokens` of a suggestion: its siblings end, and the text up to there counts as
+  /// used now. Also for requests that completed a while ago.
+  void accept(RequestKey key, int index, int tokens, TimePoint now, Events& events);
+
+  /// Ends a request or a warm-up whose client is gone, without a word. What it computed stays in the cache.
   void abandon(RequestKey key, TimePoint now);
 
   /// Ends what is past its deadline, admits what fits, and chooses the next step; empty when idle. The step's
@@ -84,16 +95,17 @@ class Scheduler {
   /// The step could not be computed: every request that took part in it ends with this error.
   void fail(proto::ErrorCode code, std::string_view message, TimePoint now, Events& events);
 
-  [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty(); }
+  [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
 
  private:
   using Generations = std::list<std::unique_ptr<Generation>>;
 
-  // A slice's owner: a suggestion, or, when null, the generation's prompt.
+  // Whose a slice is: a suggestion's; without one, the generation's prompt's; without either, the warm-up's.
   struct SliceOwner {
     Generation* generation;
     Suggestion* suggestion;
+    Sequence* sequence;
     int rows;
   };
 
@@ -101,14 +113,16 @@ class Scheduler {
   void expire(TimePoint now, Events& events);
   void admit(TimePoint now, Events& events);
   bool admit_suggestions(Generation& generation);
-  bool start_prompt(Generation& generation);
+  bool start_prompt(Sequence& prompt, std::size_t findable, BlockTable& reserved, int own);
   void start_suggestion(Generation& generation, Suggestion& suggestion);
   void announce_start(Generation& generation, TimePoint now, Events& events);
   void announce_waiting(Events& events);
 
   void plan_decodes();
   void plan_prefills();
-  void add_slice(Generation& generation, Suggestion* suggestion, int rows, bool wants_logits);
+  void plan_warmup();
+  void add_slice(SliceOwner owner, bool wants_logits);
+  void measure_pace(TimePoint now);
 
   void finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now, Events& events);
   void take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
@@ -120,7 +134,16 @@ class Scheduler {
   void complete(Generation& generation, TimePoint now, Events& events);
   void end_with_error(Generation& generation, proto::Error error, Events& events);
 
+  void admit_warmup(Events& events);
+  bool make_room_of_warmup(Events& events);
+  void finish_warmup(Events& events);
+  void expire_warmups(TimePoint now, Events& events);
+  void end_warmup(WarmingPrompt& warming, proto::ErrorCode code, std::string message, Events& events);
+
+  void learn(std::vector<TokenId> prompt, std::span<const TokenId> tokens, const Sequence& sequence);
+  void remember(const Generation& generation);
   void remember(const Generation& generation, const Suggestion& suggestion);
+  void remember_texts(Generation& generation);
   [[nodiscard]] int blocks_for(int positions) const;
   [[nodiscard]] int own_blocks(const Generation& generation) const;
   [[nodiscard]] Generation* find(RequestKey key);
@@ -132,9 +155,15 @@ class Scheduler {
   BlockPool pool_;
   PrefixCache cache_;
   Sampler sampler_;
-  Generations queue_;    // not started, in order of arrival
-  Generations running_;  // started, in order of admission
+  HealingVocabulary vocabulary_;
+  Generations queue_;                     // not started, in order of arrival
+  Generations running_;                   // started, in order of admission
+  std::list<WarmingPrompt> warmups_;      // in order of arrival; only the first may be admitted
+  std::deque<CompletedTexts> completed_;  // oldest first
+  std::size_t completed_tokens_ = 0;      // in completed_
   int sequences_ = 0;
+  double rows_per_second_ = 0.0;  // of late
+  TimePoint step_began_;
   Step step_;
   std::vector<SliceOwner> owners_;  // of step_.slices
 };

@@ -18,6 +18,8 @@ const Step& Scheduler::plan(TimePoint now, Events& events) {
   admit(now, events);
   plan_decodes();
   plan_prefills();
+  if (queue_.empty()) plan_warmup();
+  step_began_ = now;
 
   int prefill_rows = 0;
   int decode_rows = 0;
@@ -30,7 +32,7 @@ void Scheduler::plan_decodes() {
   for (auto& generation : running_) {
     for (auto& suggestion : generation->suggestions) {
       if (suggestion.state == State::kRunning && suggestion.sequence.pending.size() == 1) {
-        add_slice(*generation, &suggestion, 1, true);
+        add_slice({generation.get(), &suggestion, &suggestion.sequence, 1}, true);
       }
     }
   }
@@ -39,67 +41,60 @@ void Scheduler::plan_decodes() {
 // Every sequence that has several tokens to feed gets an equal share of the rows; what one does not need goes
 // to the oldest.
 void Scheduler::plan_prefills() {
-  struct Want {
-    Generation* generation;
-    Suggestion* suggestion;
-    int pending;
-    int rows;
-  };
-  std::vector<Want> wants;
+  std::vector<SliceOwner> wants;
   for (auto& generation : running_) {
-    if (!generation->prompt_done) {
-      wants.push_back({generation.get(), nullptr, static_cast<int>(generation->prompt.pending.size()), 0});
-    }
+    if (!generation->prompt_done) wants.push_back({generation.get(), nullptr, &generation->prompt, 0});
     for (auto& suggestion : generation->suggestions) {
-      const int pending = static_cast<int>(suggestion.sequence.pending.size());
-      if (suggestion.state == State::kRunning && pending > 1) {
-        wants.push_back({generation.get(), &suggestion, pending, 0});
+      if (suggestion.state == State::kRunning && suggestion.sequence.pending.size() > 1) {
+        wants.push_back({generation.get(), &suggestion, &suggestion.sequence, 0});
       }
     }
   }
   if (wants.empty()) return;
+  const auto pending = [](const SliceOwner& want) { return static_cast<int>(want.sequence->pending.size()); };
 
   int rows = step_.empty() ? options_.prefill_burst : options_.prefill_rows;
   const int share = std::max(1, rows / static_cast<int>(wants.size()));
   for (auto& want : wants) {
-    want.rows = std::min({want.pending, share, rows});
+    want.rows = std::min({pending(want), share, rows});
     rows -= want.rows;
   }
   for (auto& want : wants) {
-    const int more = std::min(want.pending - want.rows, rows);
+    const int more = std::min(pending(want) - want.rows, rows);
     want.rows += more;
     rows -= more;
     if (want.rows == 0) continue;
-    const bool last = want.rows == want.pending;
-    add_slice(*want.generation, want.suggestion, want.rows,
-              last && (want.suggestion != nullptr || want.generation->needs_prompt_logits()));
+    const bool last = want.rows == pending(want);
+    add_slice(want, last && (want.suggestion != nullptr || want.generation->needs_prompt_logits()));
   }
 }
 
-void Scheduler::add_slice(Generation& generation, Suggestion* suggestion, int rows, bool wants_logits) {
-  const auto& sequence = suggestion != nullptr ? suggestion->sequence : generation.prompt;
-  const int end = sequence.position + rows;
+void Scheduler::add_slice(SliceOwner owner, bool wants_logits) {
+  const auto& sequence = *owner.sequence;
+  const int end = sequence.position + owner.rows;
   step_.slices.push_back(
-      {.tokens = std::span(sequence.pending).first(static_cast<std::size_t>(rows)),
+      {.tokens = std::span(sequence.pending).first(static_cast<std::size_t>(owner.rows)),
        .first_position = sequence.position,
        .blocks = std::span(sequence.blocks.ids()).first(static_cast<std::size_t>(blocks_for(end))),
        .wants_logits = wants_logits});
-  owners_.push_back({&generation, suggestion, rows});
+  owners_.push_back(owner);
 }
 
 void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& events) {
   const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
   std::size_t row = 0;
+  measure_pace(now);
   for (std::size_t i = 0; i < owners_.size(); ++i) {
-    const auto& [generation, suggestion, rows] = owners_[i];
-    auto& sequence = suggestion != nullptr ? suggestion->sequence : generation->prompt;
-    sequence.pending.erase(sequence.pending.begin(), sequence.pending.begin() + rows);
-    sequence.position += rows;
+    const auto& [generation, suggestion, sequence, rows] = owners_[i];
+    sequence->pending.erase(sequence->pending.begin(), sequence->pending.begin() + rows);
+    sequence->position += rows;
 
     std::span<const float> own;
     if (step_.slices[i].wants_logits) own = logits.subspan(vocabulary * row++, vocabulary);
-    if (!sequence.pending.empty()) continue;
-    if (suggestion != nullptr) {
+    if (!sequence->pending.empty()) continue;
+    if (generation == nullptr) {
+      finish_warmup(events);
+    } else if (suggestion != nullptr) {
       take_token(*generation, *suggestion, own, now, events);
     } else {
       finish_prompt(*generation, own, now, events);
@@ -107,6 +102,16 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
   }
   owners_.clear();
   complete_finished(now, events);
+}
+
+void Scheduler::measure_pace(TimePoint now) {
+  constexpr double kWeight = 0.1;  // of the newest step
+  int rows = 0;
+  for (const auto& owner : owners_) rows += owner.rows;
+  const double seconds = std::chrono::duration<double>(now - step_began_).count();
+  if (seconds <= 0.0) return;
+  const double pace = rows / seconds;
+  rows_per_second_ = rows_per_second_ == 0.0 ? pace : (1.0 - kWeight) * rows_per_second_ + kWeight * pace;
 }
 
 // The prompt's logits give each suggestion that starts afresh its first token; resumed ones feed theirs
@@ -130,8 +135,11 @@ void Scheduler::take_token(Generation& generation, Suggestion& suggestion, std::
   const auto& suggest = generation.request.suggest;
   const auto uniform = proto::uniform(suggest.seed.value_or(0), static_cast<std::uint32_t>(suggestion.index),
                                       static_cast<std::uint32_t>(suggestion.generated()));
+  const auto rest = std::string_view(generation.request.spell_again).substr(suggestion.spelled);
   const auto token = sampler_.sample(
-      logits, {.temperature = suggest.temperature, .top_k = suggest.top_k, .top_p = suggest.top_p}, uniform);
+      logits, {.temperature = suggest.temperature, .top_k = suggest.top_k, .top_p = suggest.top_p}, uniform,
+      rest.empty() ? std::span<const TokenId>() : vocabulary_.allowed(rest));
+  suggestion.spelled += std::min(rest.size(), tokenizer_.token_bytes(token).size());
 
   if (!generation.first_token) {
     generation.first_token = now;

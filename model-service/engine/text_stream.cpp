@@ -4,8 +4,9 @@
 
 namespace inkfleet::engine {
 
-TextStream::TextStream(const tokenizer::Tokenizer& tokenizer, std::vector<std::string> stop)
-    : tokenizer_(tokenizer), stop_(std::move(stop)) {
+TextStream::TextStream(const tokenizer::Tokenizer& tokenizer, std::vector<std::string> stop,
+                       std::size_t spelled_again)
+    : tokenizer_(tokenizer), stop_(std::move(stop)), spell_again_(spelled_again) {
   for (const auto& stop_string : stop_) longest_stop_ = std::max(longest_stop_, stop_string.size());
 }
 
@@ -19,7 +20,8 @@ void TextStream::resume(std::span<const proto::TokenId> tokens) {
 bool TextStream::push(proto::TokenId token, std::optional<proto::TokenLogprob> logprob) {
   const auto text_begin = text_.size();
   decode(token);
-  held_.push_back({token, std::move(logprob), text_begin, text_.size(), decoder_.pending() == 0});
+  held_.push_back(
+      {token, std::move(logprob), text_begin, text_.size(), decoder_.pending() == 0 && spell_again_ == 0});
   return find_stop();
 }
 
@@ -49,7 +51,10 @@ std::optional<proto::Delta> TextStream::take() {
 }
 
 void TextStream::decode(proto::TokenId token) {
-  decoder_.push(tokenizer_.token_bytes(token), text_);
+  const auto bytes = tokenizer_.token_bytes(token);
+  const auto again = std::min(spell_again_, bytes.size());
+  spell_again_ -= again;
+  decoder_.push(bytes.substr(again), text_);
 }
 
 // A match can begin in text that was sent only when it was resumed: our own sending holds such beginnings

@@ -16,8 +16,10 @@ namespace inkfleet::engine {
 /// clock.
 class TextStream {
  public:
-  /// The tokenizer must outlive the stream.
-  TextStream(const tokenizer::Tokenizer& tokenizer, std::vector<std::string> stop);
+  /// The tokenizer must outlive the stream. The first `spelled_again` bytes are the prompt's own
+  /// (engine/heal.hpp) and no text.
+  TextStream(const tokenizer::Tokenizer& tokenizer, std::vector<std::string> stop,
+             std::size_t spelled_again = 0);
 
   /// Takes tokens the client already has: they count and can begin a stop string, but are not sent again.
   /// The stream is finished when they already hold one.
@@ -41,7 +43,7 @@ class TextStream {
     std::optional<proto::TokenLogprob> logprob;
     std::size_t text_begin;  ///< into text_: characters completed before this token
     std::size_t text_end;    ///< characters completed with it
-    bool whole;              ///< no unfinished character after it
+    bool whole;              ///< no unfinished character, nothing more to spell again after it
   };
 
   void decode(proto::TokenId token);
@@ -52,6 +54,7 @@ class TextStream {
   const tokenizer::Tokenizer& tokenizer_;
   std::vector<std::string> stop_;
   std::size_t longest_stop_ = 0;
+  std::size_t spell_again_;  ///< bytes to come that are no text
   tokenizer::StreamDecoder decoder_;
   std::string text_;           ///< all of it
   std::size_t sent_text_ = 0;  ///< how much of text_ was sent

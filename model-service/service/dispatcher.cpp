@@ -5,6 +5,11 @@
 
 namespace inkfleet::service {
 
+bool Dispatcher::ends(const proto::ServerFrame& frame) {
+  return std::holds_alternative<proto::Completed>(frame) || std::holds_alternative<proto::Prefilled>(frame) ||
+         std::holds_alternative<proto::Error>(frame);
+}
+
 engine::RequestKey Dispatcher::open(FrameReceiver& receiver) {
   const auto key = next_++;
   receivers_.emplace(key, &receiver);
@@ -20,10 +25,8 @@ void Dispatcher::deliver(engine::Events events) {
     const auto found = receivers_.find(event.key);
     if (found == receivers_.end()) continue;
     auto* const receiver = found->second;
-    const bool ends = std::holds_alternative<proto::Completed>(event.frame) ||
-                      std::holds_alternative<proto::Error>(event.frame);
-    if (ends) receivers_.erase(found);
-    receiver->on_frame(std::move(event.frame));
+    if (ends(event.frame)) receivers_.erase(found);
+    receiver->on_frame(event.key, std::move(event.frame));
   }
 }
 

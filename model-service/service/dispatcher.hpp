@@ -11,12 +11,15 @@ namespace inkfleet::service {
 class FrameReceiver {
  public:
   virtual ~FrameReceiver() = default;
-  virtual void on_frame(proto::ServerFrame frame) = 0;
+  virtual void on_frame(engine::RequestKey key, proto::ServerFrame frame) = 0;
 };
 
 /// Knows whose each live request is, and brings frames there. I/O thread only.
 class Dispatcher {
  public:
+  /// Whether this frame is the last for its key.
+  static bool ends(const proto::ServerFrame& frame);
+
   /// A key for a new request of `receiver`, which must stay until the request ends or is forgotten.
   engine::RequestKey open(FrameReceiver& receiver);
 

@@ -1,8 +1,10 @@
 #include "model-service/service/session.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "model-service/engine/heal.hpp"
 #include "model-service/engine/prompt.hpp"
 #include "model-service/service/suggest_check.hpp"
 #include "proto/limits.hpp"
@@ -15,17 +17,13 @@ using proto::ErrorCode;
 
 constexpr std::chrono::milliseconds kRetrySoon{1000};
 
-// The id of the request a frame belongs to.
-const std::string* request_id(const proto::ServerFrame& frame) {
-  return std::visit(
-      [](const auto& typed) -> const std::string* {
-        if constexpr (requires { typed.id->size(); }) {
-          return typed.id ? &*typed.id : nullptr;
-        } else {
-          return &typed.id;
-        }
-      },
-      frame);
+/// Completed requests that `accept` may name. The contract asks for 32 an editor; a gateway's connection
+/// carries many editors.
+constexpr std::size_t kAcceptable = 1024;
+
+proto::Error about_prefill(proto::Error error) {
+  error.frame = "prefill";
+  return error;
 }
 
 }  // namespace
@@ -54,23 +52,30 @@ void Session::on_closed() {
     if (state_.served) state_.served->engine->abandon(live.key);
   }
   live_.clear();
+  while (!prefills_.empty()) drop_prefill(std::string(prefills_.begin()->first));
 }
 
-void Session::on_frame(proto::ServerFrame frame) {
-  const bool ends =
-      std::holds_alternative<proto::Completed>(frame) || std::holds_alternative<proto::Error>(frame);
-  if (ends) {
-    const auto found = live_.find(*request_id(frame));
-    if (found != live_.end()) {
-      const auto& document = found->second.document;
-      if (document) {
-        const auto newest = documents_.find(*document);
-        if (newest != documents_.end() && newest->second == found->first) documents_.erase(newest);
-      }
-      live_.erase(found);
-    }
+void Session::on_frame(engine::RequestKey key, proto::ServerFrame frame) {
+  if (const auto* completed = std::get_if<proto::Completed>(&frame)) {
+    completed_.push_back({completed->id, key});
+    if (completed_.size() > kAcceptable) completed_.pop_front();
+    end_request(completed->id);
+  } else if (const auto* error = std::get_if<proto::Error>(&frame); error != nullptr && error->id) {
+    end_request(*error->id);
+  } else if (Dispatcher::ends(frame)) {
+    std::erase_if(prefills_, [key](const auto& prefill) { return prefill.second == key; });
   }
   peer_->send(std::move(frame));
+}
+
+void Session::end_request(const std::string& id) {
+  const auto found = live_.find(id);
+  if (found == live_.end()) return;
+  if (const auto& document = found->second.document) {
+    const auto newest = documents_.find(*document);
+    if (newest != documents_.end() && newest->second == found->first) documents_.erase(newest);
+  }
+  live_.erase(found);
 }
 
 void Session::handle(proto::Suggest& suggest) {
@@ -83,12 +88,14 @@ void Session::handle(proto::Suggest& suggest) {
     return;
   }
   if (auto error = refusal(suggest)) return refuse(suggest.id, std::move(*error));
-  if (suggest.document) supersede(*suggest.document);
+  if (suggest.document) {
+    supersede(*suggest.document);
+    drop_prefill(*suggest.document);
+  }
   submit(std::move(suggest));
 }
 
-// All that can be said no to before the prompt is tokenized.
-std::optional<proto::Error> Session::refusal(const proto::Suggest& suggest) const {
+std::optional<proto::Error> Session::not_serving() const {
   if (!state_.served) {
     return proto::Error{
         .code = ErrorCode::kUnavailable, .message = "the model is still loading", .retry_after = kRetrySoon};
@@ -97,12 +104,31 @@ std::optional<proto::Error> Session::refusal(const proto::Suggest& suggest) cons
     return proto::Error{
         .code = ErrorCode::kUnavailable, .message = "this service is going away", .retry_after = kRetrySoon};
   }
+  return std::nullopt;
+}
+
+// All that can be said no to before the prompt is tokenized.
+std::optional<proto::Error> Session::refusal(const proto::Suggest& suggest) const {
+  if (auto error = not_serving()) return error;
   if (auto error = check_suggest(suggest, state_.served->shape)) return error;
-  if (state_.served->engine->load().queued >= state_.served->max_queue) {
+  return overload(suggest);
+}
+
+std::optional<proto::Error> Session::overload(const proto::Suggest& suggest) const {
+  const auto load = state_.served->engine->load();
+  const int superseded = suggest.document && documents_.contains(*suggest.document) ? 1 : 0;
+  if (load.queued - superseded >= state_.served->max_queue) {
     return proto::Error{
         .code = ErrorCode::kOverloaded,
         .message = "the queue is full: " + std::to_string(state_.served->max_queue) + " requests wait",
         .retry_after = kRetrySoon};
+  }
+  if (load.expected_wait > suggest.deadline) {
+    return proto::Error{
+        .code = ErrorCode::kOverloaded,
+        .message = "requests wait about " + std::to_string(load.expected_wait.count()) +
+                   " ms, longer than deadline_ms = " + std::to_string(suggest.deadline.count()),
+        .retry_after = load.expected_wait - suggest.deadline};
   }
   return std::nullopt;
 }
@@ -113,25 +139,41 @@ void Session::supersede(const std::string& document) {
   state_.served->engine->cancel(live_.at(older->second).key, std::nullopt);
 }
 
+// Nobody waits for it any more, and it has no answer.
+void Session::drop_prefill(const std::string& document) {
+  const auto older = prefills_.find(document);
+  if (older == prefills_.end()) return;
+  state_.dispatcher.forget(older->second);
+  if (state_.served) state_.served->engine->abandon(older->second);
+  prefills_.erase(older);
+}
+
 void Session::submit(proto::Suggest suggest) {
   const auto& served = *state_.served;
   const auto submitted = engine::Clock::now();
+  auto prompt = served.tokenizer->encode(suggest.prompt);
+  suggest.prompt.clear();
+  std::string spell_again;
+  if (suggest.heal) spell_again = engine::take_back(prompt, *served.tokenizer);
+  if (auto error = check_healed_resume(suggest, spell_again, *served.tokenizer)) {
+    return refuse(suggest.id, std::move(*error));
+  }
   if (!suggest.seed) {
     suggest.seed = std::uniform_int_distribution<std::uint64_t>(0, proto::limits::kSeed.max)(state_.seeds);
   }
-  auto fitted = engine::fit_prompt(served.tokenizer->encode(suggest.prompt), suggest.max_tokens,
-                                   served.shape.context_length, served.shape.end_of_text);
+  auto fitted = engine::fit_prompt(std::move(prompt), suggest.max_tokens, served.shape.context_length,
+                                   served.shape.end_of_text);
   suggest.max_tokens = fitted.max_tokens;
-  suggest.prompt.clear();
 
   const auto key = state_.dispatcher.open(*this);
   live_.emplace(suggest.id, Live{key, suggest.document});
   if (suggest.document) documents_[*suggest.document] = suggest.id;
-  served.engine->submit({.key = key,
-                         .suggest = std::move(suggest),
-                         .prompt = std::move(fitted.tokens),
-                         .dropped_tokens = fitted.dropped_tokens,
-                         .submitted = submitted});
+  served.engine->submit(engine::Request{.key = key,
+                                        .suggest = std::move(suggest),
+                                        .prompt = std::move(fitted.tokens),
+                                        .spell_again = std::move(spell_again),
+                                        .dropped_tokens = fitted.dropped_tokens,
+                                        .submitted = submitted});
 }
 
 void Session::refuse(std::string id, proto::Error error) {
@@ -144,16 +186,37 @@ void Session::handle(const proto::Cancel& cancel) {
   if (found != live_.end()) state_.served->engine->cancel(found->second.key, cancel.index);
 }
 
-void Session::handle(const proto::Prefill&) {
-  peer_->send(proto::Error{.code = ErrorCode::kBadRequest,
-                           .message = "this service does not take \"prefill\" frames",
-                           .frame = "prefill"});
+// The prompt is cut as for a `suggest` that leaves `max_tokens` at its default.
+void Session::handle(const proto::Prefill& prefill) {
+  if (auto error = not_serving()) return peer_->send(about_prefill(std::move(*error)));
+  drop_prefill(prefill.document);
+  const auto& served = *state_.served;
+  if (static_cast<int>(prefills_.size()) >= served.max_queue) {
+    return peer_->send(about_prefill(
+        {.code = ErrorCode::kOverloaded,
+         .message = std::to_string(prefills_.size()) + " prefills of this connection wait, the limit",
+         .retry_after = kRetrySoon}));
+  }
+  auto fitted = engine::fit_prompt(served.tokenizer->encode(prefill.prompt), proto::Suggest{}.max_tokens,
+                                   served.shape.context_length, served.shape.end_of_text);
+  const auto key = state_.dispatcher.open(*this);
+  prefills_.emplace(prefill.document, key);
+  served.engine->submit(engine::Warmup{.key = key,
+                                       .document = prefill.document,
+                                       .id = prefill.id,
+                                       .prompt = std::move(fitted.tokens),
+                                       .submitted = engine::Clock::now()});
 }
 
-void Session::handle(const proto::Accept&) {
-  peer_->send(proto::Error{.code = ErrorCode::kBadRequest,
-                           .message = "this service does not take \"accept\" frames",
-                           .frame = "accept"});
+void Session::handle(const proto::Accept& accept) {
+  if (!state_.served) return;
+  const auto order = [&](engine::RequestKey key) {
+    state_.served->engine->accept(key, accept.index, accept.tokens);
+  };
+  if (const auto live = live_.find(accept.id); live != live_.end()) return order(live->second.key);
+  const auto completed = std::find_if(completed_.rbegin(), completed_.rend(),
+                                      [&](const Completed& ended) { return ended.id == accept.id; });
+  if (completed != completed_.rend()) order(completed->key);
 }
 
 }  // namespace inkfleet::service

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,27 +22,37 @@ class Session : public net::WebSocketSession, private FrameReceiver {
   void on_closed() override;
 
  private:
-  void on_frame(proto::ServerFrame frame) override;
+  void on_frame(engine::RequestKey key, proto::ServerFrame frame) override;
 
   void handle(proto::Suggest& suggest);
   void handle(const proto::Cancel& cancel);
   void handle(const proto::Prefill& prefill);
   void handle(const proto::Accept& accept);
 
+  std::optional<proto::Error> not_serving() const;
   std::optional<proto::Error> refusal(const proto::Suggest& suggest) const;
+  std::optional<proto::Error> overload(const proto::Suggest& suggest) const;
   void supersede(const std::string& document);
+  void drop_prefill(const std::string& document);
   void submit(proto::Suggest suggest);
   void refuse(std::string id, proto::Error error);
+  void end_request(const std::string& id);
 
   struct Live {
     engine::RequestKey key;
     std::optional<std::string> document;
   };
+  struct Completed {
+    std::string id;
+    engine::RequestKey key;
+  };
 
   std::shared_ptr<net::WebSocketPeer> peer_;
   ServiceState& state_;
-  std::unordered_map<std::string, Live> live_;              // by request id
-  std::unordered_map<std::string, std::string> documents_;  // the live request of each document
+  std::unordered_map<std::string, Live> live_;                    // by request id
+  std::unordered_map<std::string, std::string> documents_;        // the live request of each document
+  std::unordered_map<std::string, engine::RequestKey> prefills_;  // the live one of each document
+  std::deque<Completed> completed_;                               // that `accept` may name; oldest first
 };
 
 }  // namespace inkfleet::service

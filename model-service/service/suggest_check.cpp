@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "model-service/engine/heal.hpp"
+
 namespace inkfleet::service {
 namespace {
 
@@ -28,12 +30,27 @@ std::optional<proto::Error> check_resume(const std::vector<proto::ResumePoint>& 
 }  // namespace
 
 std::optional<proto::Error> check_suggest(const proto::Suggest& suggest, const engine::ModelShape& shape) {
-  if (suggest.heal) return bad_field("heal", "this service does not offer heal");
   if (suggest.top_k > shape.vocab_size) {
     return bad_field("top_k", "top_k is " + std::to_string(suggest.top_k) + ", the vocabulary has " +
                                   std::to_string(shape.vocab_size) + " tokens");
   }
   if (suggest.resume) return check_resume(*suggest.resume, shape);
+  return std::nullopt;
+}
+
+std::optional<proto::Error> check_healed_resume(const proto::Suggest& suggest, std::string_view spell_again,
+                                                const tokenizer::Tokenizer& tokenizer) {
+  if (!suggest.resume || spell_again.empty()) return std::nullopt;
+  for (const auto& point : *suggest.resume) {
+    std::string bytes;
+    for (const auto token : point.tokens) {
+      if (bytes.size() < spell_again.size()) bytes += tokenizer.token_bytes(token);
+    }
+    if (!engine::spells(bytes, spell_again)) {
+      return bad_field("resume", "the tokens of suggestion " + std::to_string(point.index) +
+                                     " do not spell what heal took back from the prompt");
+    }
+  }
   return std::nullopt;
 }
 

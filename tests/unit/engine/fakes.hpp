@@ -139,8 +139,9 @@ struct Transcript {
   std::vector<proto::Completed> completed;
   std::vector<proto::Error> errors;
   std::vector<proto::Queued> queued;
+  std::vector<proto::Prefilled> prefilled;
 
-  bool ended() const { return completed.size() + errors.size() > 0; }
+  bool ended() const { return completed.size() + errors.size() + prefilled.size() > 0; }
 
   void add(const proto::ServerFrame& frame) {
     EXPECT_FALSE(ended()) << "a frame after the end";
@@ -160,6 +161,8 @@ struct Transcript {
       errors.push_back(*error);
     } else if (const auto* wait = std::get_if<proto::Queued>(&frame)) {
       queued.push_back(*wait);
+    } else if (const auto* warm = std::get_if<proto::Prefilled>(&frame)) {
+      prefilled.push_back(*warm);
     }
   }
 };
@@ -167,8 +170,11 @@ struct Transcript {
 /// A scheduler with a remembering model, and a clock that moves one millisecond a step.
 class Bench {
  public:
-  explicit Bench(ModelShape shape = default_shape(), SchedulerOptions options = {})
-      : model(shape), scheduler(shape, tokenizer, std::move(options), observer) {}
+  explicit Bench(ModelShape shape = default_shape(), SchedulerOptions options = {},
+                 std::vector<std::string> words = {})
+      : tokenizer(std::move(words)),
+        model(shape),
+        scheduler(shape, tokenizer, std::move(options), observer) {}
 
   static ModelShape default_shape() {
     return {
@@ -179,12 +185,43 @@ class Bench {
     const auto key = next_key++;
     suggest.id = std::to_string(key);
     if (!suggest.seed) suggest.seed = 1;
-    Request request{
-        .key = key, .suggest = suggest, .prompt = tokenizer.encode(suggest.prompt), .submitted = now};
+    Request request{.key = key, .suggest = suggest, .prompt = encode(suggest.prompt), .submitted = now};
+    if (suggest.heal) request.spell_again = take_back(request.prompt, tokenizer);
+    if (request.prompt.empty()) request.prompt.push_back(256);
     Events events;
     scheduler.submit(std::move(request), now, events);
     record(events);
     return key;
+  }
+
+  RequestKey prefill(const std::string& text) {
+    const auto key = next_key++;
+    Events events;
+    scheduler.submit(Warmup{.key = key, .document = "d", .id = {}, .prompt = encode(text), .submitted = now},
+                     events);
+    record(events);
+    return key;
+  }
+
+  void accept(RequestKey key, int index, int tokens) {
+    Events events;
+    scheduler.accept(key, index, tokens, now, events);
+    record(events);
+  }
+
+  /// The longest words first, else bytes.
+  std::vector<TokenId> encode(std::string_view text) const {
+    std::vector<TokenId> ids;
+    while (!text.empty()) {
+      TokenId best = static_cast<unsigned char>(text.front());
+      for (TokenId id = 257; id < tokenizer.vocab_size(); ++id) {
+        const auto word = tokenizer.token_bytes(id);
+        if (text.starts_with(word) && word.size() > tokenizer.token_bytes(best).size()) best = id;
+      }
+      ids.push_back(best);
+      text.remove_prefix(tokenizer.token_bytes(best).size());
+    }
+    return ids;
   }
 
   void cancel(RequestKey key, std::optional<int> index = std::nullopt) {
@@ -195,10 +232,10 @@ class Bench {
 
   /// False when there was nothing to do.
   bool step() {
-    now += std::chrono::milliseconds(1);
     Events events;
     const auto& plan = scheduler.plan(now, events);
     const bool worked = !plan.empty();
+    now += std::chrono::milliseconds(1);
     if (worked) {
       for (const auto& [from, to] : plan.copies) model.copy_block(from, to);
       scheduler.commit(model.step(plan.slices), now, events);

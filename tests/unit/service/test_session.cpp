@@ -113,7 +113,8 @@ TEST_F(SessionTest, AnErrorEndsOnlyTheRequestItIsAbout) {
   session->on_text(R"({"type":"suggest","id":"bad","prompt":"x","n":33})");
   session->on_text(R"({"type":"suggest","id":"k","prompt":"x","top_k":258})");
   session->on_text(R"({"type":"suggest","id":"r","prompt":"x","resume":[{"index":0,"tokens":[257]}]})");
-  session->on_text(R"({"type":"suggest","id":"h","prompt":"x","heal":true})");
+  session->on_text(
+      R"({"type":"suggest","id":"h","prompt":"x","heal":true,"resume":[{"index":0,"tokens":[65]}]})");
   session->on_text("no json");
   session->on_binary();
   const auto errors = peer->all<proto::Error>();
@@ -123,7 +124,7 @@ TEST_F(SessionTest, AnErrorEndsOnlyTheRequestItIsAbout) {
   EXPECT_EQ(errors[1].field, "top_k");
   EXPECT_NE(errors[1].message.find("257"), std::string::npos) << "the limit is named";
   EXPECT_EQ(errors[2].field, "resume");
-  EXPECT_EQ(errors[3].field, "heal");
+  EXPECT_EQ(errors[3].field, "resume");
   EXPECT_FALSE(errors[4].id.has_value());
   EXPECT_FALSE(errors[5].id.has_value());
   for (const auto& error : errors) EXPECT_EQ(error.code, ErrorCode::kBadRequest);
@@ -163,6 +164,69 @@ TEST_F(SessionTest, ANewerRequestOfTheSameDocumentSupersedesTheOlder) {
         << finished.id;
   }
   EXPECT_EQ(peer->all<proto::Completed>().size(), 3U);
+}
+
+TEST_F(SessionTest, APrefillIsAnsweredAndWarmsTheNextRequest) {
+  session->on_text(R"({"type":"prefill","document":"d","prompt":"hello world","id":"p"})");
+  ASSERT_TRUE(pump_until_idle());
+  const auto answers = peer->all<proto::Prefilled>();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].document, "d");
+  EXPECT_EQ(answers[0].id, "p");
+  EXPECT_EQ(answers[0].prompt_tokens, 11);
+  suggest({.id = "a", .prompt = "hello world", .document = "d", .max_tokens = 2});
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Started>().at(0).cached_tokens, 10);
+}
+
+// Break: leave out drop_prefill() in either handler, and the older one is answered too.
+TEST_F(SessionTest, ANewerFrameOfTheDocumentDropsAPrefill) {
+  std::promise<void> release;
+  model.before_step = [released = release.get_future().share()] { released.wait(); };
+  suggest({.id = "first", .prompt = "holds the engine", .max_tokens = 2});
+  session->on_text(R"({"type":"prefill","document":"d","prompt":"one"})");
+  session->on_text(R"({"type":"prefill","document":"d","prompt":"two!"})");
+  session->on_text(R"({"type":"prefill","document":"e","prompt":"three"})");
+  suggest({.id = "a", .prompt = "three", .document = "e", .max_tokens = 2});
+  release.set_value();
+  ASSERT_TRUE(pump_until_idle());
+  const auto answers = peer->all<proto::Prefilled>();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].prompt_tokens, 4);
+  EXPECT_EQ(peer->all<proto::Completed>().size(), 2U);
+}
+
+TEST_F(SessionTest, AcceptStopsTheSiblingsOfALiveRequestOnly) {
+  std::promise<void> release;
+  model.before_step = [released = release.get_future().share()] { released.wait(); };
+  suggest({.id = "a", .prompt = "hello", .n = 3, .max_tokens = 50});
+  session->on_text(R"({"type":"accept","id":"a","index":1,"tokens":2})");
+  session->on_text(R"({"type":"accept","id":"nobody","index":1,"tokens":2})");
+  release.set_value();
+  ASSERT_TRUE(pump_until_idle());
+  for (const auto& finished : peer->all<proto::Finished>()) {
+    EXPECT_EQ(finished.reason, finished.index == 1 ? FinishReason::kLength : FinishReason::kCancelled);
+  }
+  const auto frames = peer->frames.size();
+  session->on_text(R"({"type":"accept","id":"a","index":1,"tokens":50})");
+  suggest({.id = "b", .prompt = "x", .max_tokens = 1});
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Error>().size(), 0U);
+  EXPECT_GT(peer->frames.size(), frames);
+}
+
+// The text goes on after what was typed, and the tokens spell it from where heal began.
+TEST_F(SessionTest, HealSpellsTheLastTokenAgain) {
+  suggest({.id = "a", .prompt = "hello", .max_tokens = 6, .seed = 4, .heal = true});
+  ASSERT_TRUE(pump_until_idle());
+  std::string text, bytes;
+  for (const auto& delta : peer->all<proto::Delta>()) {
+    text += delta.text;
+    for (const auto token : delta.tokens) bytes += tokenizer->token_bytes(token);
+  }
+  EXPECT_EQ(peer->all<proto::Started>().at(0).prompt_tokens, 4);
+  EXPECT_EQ(bytes, "o" + text);
+  EXPECT_EQ(text.size(), 5U);
 }
 
 TEST_F(SessionTest, CancelOfAnUnknownIdHasNoAnswer) {
