@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -63,6 +64,7 @@ void EditorSession::on_binary() {
 
 void EditorSession::on_closed() {
   for (const auto& [id, request] : std::exchange(live_, {})) relay_.abandon(request.ticket);
+  for (const auto& [document, ticket] : std::exchange(prefills_, {})) relay_.drop_prefill(ticket);
 }
 
 void EditorSession::refuse(proto::Error error) {
@@ -75,14 +77,13 @@ void EditorSession::handle(proto::Suggest suggest) {
   if (live_.contains(suggest.id)) {
     return refuse(about_frame("suggest", "id", "this id belongs to a request that is still running"));
   }
-  if (suggest.heal) {
-    return refuse({.code = proto::ErrorCode::kBadRequest,
-                   .message = "heal is not served",
-                   .id = suggest.id,
-                   .field = "heal"});
+  std::erase_if(completed_, [&](const auto& older) { return older.id == suggest.id; });
+  const auto document = suggest.document;
+  if (document) {
+    supersede(*document);
+    drop_prefill(*document);
+    suggest.document = document_of(connection_, *document);
   }
-  const std::string document = suggest.document.value_or("");
-  supersede(document);
   if (live_.size() >= kLiveRequestsPerEditor) {
     return refuse(
         {.code = proto::ErrorCode::kOverloaded,
@@ -91,19 +92,19 @@ void EditorSession::handle(proto::Suggest suggest) {
          .retry_after = kRetryOverloaded});
   }
   const std::string id = suggest.id;
-  if (suggest.document) suggest.document = document_of(connection_, document);
   live_[id] = {0, document};
-  const auto ticket = relay_.start({.model = model_,
-                                    .door = Door::kProtocol,
-                                    .suggest = std::move(suggest),
-                                    .answer = [this, id](auto frame) { forward(id, std::move(frame)); }},
-                                   now_());
+  const auto ticket =
+      relay_.start({.model = model_,
+                    .door = Door::kProtocol,
+                    .suggest = std::move(suggest),
+                    .answer = [this, id](auto frame) { forward(id, std::move(frame)); },
+                    .completed = [this, id](auto served) { remember(id, std::move(served)); }},
+                   now_());
   if (const auto at = live_.find(id); at != live_.end())
     at->second.ticket = ticket;  // it may have ended already
 }
 
 void EditorSession::supersede(const std::string& document) {
-  if (document.empty()) return;
   for (const auto& [id, request] : live_) {
     if (request.document == document) relay_.cancel(request.ticket);
   }
@@ -114,12 +115,48 @@ void EditorSession::handle(const proto::Cancel& cancel) {
     relay_.cancel(at->second.ticket, cancel.index);
 }
 
-void EditorSession::handle(const proto::Prefill&) {
-  refuse(about_frame("prefill", "type", "prefill is not served"));
+void EditorSession::handle(proto::Prefill prefill) {
+  const std::string document = prefill.document;
+  drop_prefill(document);
+  std::erase_if(prefills_, [this](const auto& entry) { return !relay_.prefilling(entry.second); });
+  if (prefills_.size() >= kLiveRequestsPerEditor) {
+    return refuse(
+        {.code = proto::ErrorCode::kOverloaded,
+         .message = fmt::format("{} prefills of this connection are waiting, the limit", prefills_.size()),
+         .frame = "prefill",
+         .retry_after = kRetryOverloaded});
+  }
+  auto answer = [this, document, id = prefill.id](proto::Prefilled frame) {
+    frame.document = document;
+    frame.id = id;
+    peer_->send(std::move(frame));
+  };
+  prefill.document = document_of(connection_, document);
+  const auto ticket = relay_.prefill({model_, std::move(prefill), std::move(answer)}, now_());
+  if (ticket) {
+    prefills_[document] = *ticket;
+  } else {
+    refuse({.code = proto::ErrorCode::kUnavailable,
+            .message = "no service of this model is connected",
+            .frame = "prefill",
+            .retry_after = Relay::kRetryUnavailable});
+  }
 }
 
-void EditorSession::handle(const proto::Accept&) {
-  refuse(about_frame("accept", "type", "accept is not served"));
+void EditorSession::drop_prefill(const std::string& document) {
+  if (const auto older = prefills_.extract(document)) relay_.drop_prefill(older.mapped());
+}
+
+void EditorSession::handle(const proto::Accept& accept) {
+  if (const auto at = live_.find(accept.id); at != live_.end())
+    return relay_.accept(at->second.ticket, accept.index, accept.tokens);
+  const auto done = std::ranges::find(completed_, accept.id, &Completed::id);
+  if (done != completed_.end()) relay_.accept(done->served, accept.index, accept.tokens);
+}
+
+void EditorSession::remember(const std::string& id, Served served) {
+  completed_.push_back({id, std::move(served)});
+  if (completed_.size() > kRemembered) completed_.pop_front();
 }
 
 void EditorSession::forward(const std::string& id, proto::ServerFrame frame) {

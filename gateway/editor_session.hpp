@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +20,8 @@ class EditorSession : public net::WebSocketSession {
  public:
   /// Asking again is worth it after this time when the editor has too many requests running.
   static constexpr std::chrono::milliseconds kRetryOverloaded{500};
+  /// So many completed requests can still be accepted from.
+  static constexpr std::size_t kRemembered = 32;
 
   /// `connection` is a number no other connection has: it keeps documents of different editors apart.
   EditorSession(Relay& relay, std::string model, std::uint64_t connection,
@@ -30,15 +35,21 @@ class EditorSession : public net::WebSocketSession {
  private:
   struct Request {
     Relay::Ticket ticket = 0;
-    std::string document;  // empty: none
+    std::optional<std::string> document;
+  };
+  struct Completed {
+    std::string id;  // the editor's own
+    Served served;
   };
 
   void handle(proto::Suggest suggest);
   void handle(const proto::Cancel& cancel);
-  void handle(const proto::Prefill& prefill);
+  void handle(proto::Prefill prefill);
   void handle(const proto::Accept& accept);
   void refuse(proto::Error error);
   void supersede(const std::string& document);
+  void drop_prefill(const std::string& document);
+  void remember(const std::string& id, Served served);
   void forward(const std::string& id, proto::ServerFrame frame);
 
   Relay& relay_;
@@ -46,7 +57,9 @@ class EditorSession : public net::WebSocketSession {
   std::uint64_t connection_;
   std::shared_ptr<net::WebSocketPeer> peer_;
   std::function<Clock::time_point()> now_;
-  std::map<std::string, Request> live_;  // by the editor's own id
+  std::map<std::string, Request> live_;            // by the editor's own id
+  std::map<std::string, Relay::Ticket> prefills_;  // by document; some may be over
+  std::deque<Completed> completed_;                // the oldest in front, no id twice
 };
 
 /// The name under which services know a document of one of the gateway's editors, at most

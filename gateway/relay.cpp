@@ -20,6 +20,10 @@ std::string service_id(Relay::Ticket ticket) {
   return fmt::format("r{}", ticket);
 }
 
+std::string prefill_id(Relay::Ticket ticket) {
+  return fmt::format("p{}", ticket);
+}
+
 std::optional<Relay::Ticket> ticket_of(std::string_view id) {
   Relay::Ticket ticket = 0;
   if (!id.starts_with('r')) return std::nullopt;
@@ -63,7 +67,7 @@ void Relay::add_model(const std::string& model, std::vector<Upstream*> upstreams
 Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   const Ticket ticket = ++last_ticket_;
   observer_.on_request_begun(order.model, order.door);
-  auto* upstream = least_loaded(order.model);
+  auto* upstream = affinity_.choose(order.suggest.document.value_or(""), connected(order.model));
   Request request{.order = std::move(order), .upstream = upstream, .began = now};
   auto& suggest = request.order.suggest;
   request.id = std::exchange(suggest.id, service_id(ticket));
@@ -80,15 +84,14 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   return ticket;
 }
 
-Upstream* Relay::least_loaded(const std::string& model) const {
+std::vector<Affinity::Candidate> Relay::connected(const std::string& model) const {
+  std::vector<Affinity::Candidate> candidates;
   const auto found = models_.find(model);
-  if (found == models_.end()) return nullptr;
-  Upstream* best = nullptr;
+  if (found == models_.end()) return candidates;
   for (auto* upstream : found->second) {
-    if (!upstream->connected()) continue;
-    if (!best || outstanding(*upstream) < outstanding(*best)) best = upstream;
+    if (upstream->connected()) candidates.push_back({upstream, outstanding(*upstream)});
   }
-  return best;
+  return candidates;
 }
 
 void Relay::cancel(Ticket ticket, std::optional<int> index) {
@@ -100,8 +103,37 @@ void Relay::cancel(Ticket ticket, std::optional<int> index) {
 void Relay::abandon(Ticket ticket) {
   const auto at = live_.find(ticket);
   if (at == live_.end() || !at->second.order.answer) return;
-  at->second.order.answer = nullptr;  // it stays on the books until the service has ended it
+  at->second.order.answer = nullptr;
+  at->second.order.completed = nullptr;  // it stays on the books until the service has ended it
   at->second.upstream->send(proto::Cancel{service_id(ticket), std::nullopt});
+}
+
+void Relay::accept(Ticket ticket, int index, int tokens) {
+  const auto at = live_.find(ticket);
+  if (at != live_.end()) accept({at->second.upstream, service_id(ticket)}, index, tokens);
+}
+
+void Relay::accept(const Served& served, int index, int tokens) {
+  if (served.upstream->connected()) served.upstream->send(proto::Accept{served.id, index, tokens});
+}
+
+std::optional<Relay::Ticket> Relay::prefill(PrefillOrder order, Clock::time_point now) {
+  auto* upstream = affinity_.choose(order.prefill.document, connected(order.model));
+  if (!upstream) return std::nullopt;
+  const Ticket ticket = ++last_ticket_;
+  const auto id = prefill_id(ticket);
+  order.prefill.id = id;
+  prefills_.add(*upstream, id, {std::move(order.answer), now});
+  upstream->send(order.prefill);
+  return ticket;
+}
+
+void Relay::drop_prefill(Ticket ticket) {
+  prefills_.drop(prefill_id(ticket));
+}
+
+bool Relay::prefilling(Ticket ticket) const {
+  return prefills_.contains(prefill_id(ticket));
 }
 
 Relay::Live::iterator Relay::find(const Upstream& from, const std::string* id) {
@@ -111,6 +143,9 @@ Relay::Live::iterator Relay::find(const Upstream& from, const std::string* id) {
 }
 
 void Relay::on_frame(const Upstream& from, proto::ServerFrame frame, Clock::time_point now) {
+  if (auto* prefilled = std::get_if<proto::Prefilled>(&frame)) {
+    return prefills_.answer(from, std::move(*prefilled));
+  }
   const auto at = find(from, id_of(frame));
   if (at == live_.end()) return;
   std::visit(
@@ -154,6 +189,8 @@ void Relay::relay(Live::iterator at, proto::Finished frame) {
 }
 
 void Relay::relay(Live::iterator at, proto::Completed frame) {
+  auto& request = at->second;
+  if (request.order.completed) request.order.completed({request.upstream, service_id(at->first)});
   end(at, std::move(frame), kCompleted);
 }
 
@@ -181,6 +218,7 @@ void Relay::end_with_error(Live::iterator at, proto::ErrorCode code, std::string
 }
 
 void Relay::on_lost(const Upstream& upstream) {
+  prefills_.drop_all(upstream);
   std::vector<Ticket> lost;
   for (const auto& [ticket, request] : live_) {
     if (request.upstream == &upstream) lost.push_back(ticket);
@@ -194,6 +232,7 @@ void Relay::on_lost(const Upstream& upstream) {
 }
 
 void Relay::tick(Clock::time_point now) {
+  prefills_.drop_sent_until(now - kPrefillPatience);
   std::vector<Ticket> late;
   for (const auto& [ticket, request] : live_) {
     if (now >= request.began + request.order.suggest.deadline + kDeadlineGrace) late.push_back(ticket);
@@ -207,12 +246,12 @@ void Relay::tick(Clock::time_point now) {
 }
 
 bool Relay::serves(const std::string& model) const {
-  return least_loaded(model) != nullptr;
+  return !connected(model).empty();
 }
 
 std::size_t Relay::outstanding(const Upstream& upstream) const {
   const auto found = outstanding_.find(&upstream);
-  return found == outstanding_.end() ? 0 : found->second;
+  return (found == outstanding_.end() ? 0 : found->second) + prefills_.count(upstream);
 }
 
 }  // namespace inkfleet::gateway

@@ -32,6 +32,9 @@ void WsUpstream::on_text(std::string_view text) {
     spdlog::warn("{}: what it sent is no frame: {}", name_, text.substr(0, 80));
     return;
   }
+  if (const auto* error = std::get_if<proto::Error>(&*frame); error && error->frame) {
+    spdlog::debug("{}: an error about a {}: {}", name_, *error->frame, error->message);
+  }
   relay_.on_frame(*this, std::move(*frame), arrived);
   metrics_.on_frame_relayed(Clock::now() - arrived);
 }

@@ -104,6 +104,12 @@ class Editor:
     def cancel(self, request: Request, **fields) -> None:
         self.send({"type": "cancel", "id": request.id, **fields})
 
+    def prefill(self, document: str, prompt: str, **fields) -> None:
+        self.send({"type": "prefill", "document": document, "prompt": prompt, **fields})
+
+    def accept(self, request: Request, index: int, tokens: int) -> None:
+        self.send({"type": "accept", "id": request.id, "index": index, "tokens": tokens})
+
     def receive(self, seconds: float = ANSWER_S) -> dict:
         text = self.socket.recv(timeout=seconds)
         assert isinstance(text, str), "a binary frame from a server"

@@ -121,6 +121,32 @@ TEST_F(GatewayTest, SupersedeAndCancelReachTheService) {
   EXPECT_EQ(cancel.index, 0);
 }
 
+TEST_F(GatewayTest, PrefillAndAcceptReachTheService) {
+  auto &first = editor(), &second = editor();
+  first.send(R"({"type": "prefill", "document": "d", "id": "a", "prompt": "one"})");
+  const auto one = service.expect<Prefill>();
+  second.send(R"({"type": "prefill", "document": "d", "prompt": "two"})");
+  const auto two = service.expect<Prefill>();
+  EXPECT_NE(one.document, two.document);
+  service.send(Error{.code = ErrorCode::kInternal, .message = "about one of them", .frame = "prefill"});
+  service.send(Prefilled{two.document, two.id, 2, 1});
+  service.send(Prefilled{one.document, one.id, 1, 0});
+  EXPECT_EQ(next(second),
+            json({{"type", "prefilled"}, {"document", "d"}, {"prompt_tokens", 2}, {"cached_tokens", 1}}));
+  EXPECT_EQ(next(first)["id"], "a");
+
+  first.send(R"({"type": "suggest", "id": "a", "prompt": "x", "heal": true})");
+  const auto asked = service.expect<Suggest>();
+  EXPECT_TRUE(asked.heal);
+  service.send(completed(asked.id));
+  EXPECT_EQ(next(first)["type"], "completed");
+  first.send(R"({"type": "accept", "id": "a", "index": 1, "tokens": 3})");
+  const auto accepted = service.expect<Accept>();
+  EXPECT_EQ(accepted.id, asked.id);
+  EXPECT_EQ(accepted.index, 1);
+  EXPECT_EQ(accepted.tokens, 3);
+}
+
 // Deliberate break: an EditorSession::on_closed() that does nothing lets the service compute for nobody.
 TEST_F(GatewayTest, AnEditorThatVanishesCancelsWhatItAsked) {
   auto& client = editor();

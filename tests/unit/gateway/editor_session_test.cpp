@@ -137,17 +137,6 @@ TEST_F(EditorSessionTest, TheSeventeenthRequestIsOverloaded) {
   EXPECT_TRUE(error.retry_after);
 }
 
-TEST_F(EditorSessionTest, WhatIsNotServedIsSaidSo) {
-  session.on_text(R"({"type": "suggest", "id": "a", "prompt": "x", "heal": true})");
-  EXPECT_EQ(std::get<Error>(editor->frames.back()).id, "a");
-  EXPECT_EQ(std::get<Error>(editor->frames.back()).field, "heal");
-  session.on_text(R"({"type": "prefill", "document": "d", "prompt": "x"})");
-  EXPECT_EQ(std::get<Error>(editor->frames.back()).frame, "prefill");
-  session.on_text(R"({"type": "accept", "id": "a", "index": 0, "tokens": 1})");
-  EXPECT_EQ(std::get<Error>(editor->frames.back()).frame, "accept");
-  EXPECT_THAT(service.sent, IsEmpty());
-}
-
 TEST_F(EditorSessionTest, WithoutAServiceTheNextRequestStillWorks) {
   service.up = false;
   session.on_text(R"({"type": "suggest", "id": "a", "prompt": "x"})");

@@ -187,6 +187,26 @@ TEST_F(RelayTest, AnAbandonedRequestIsSilentButCountsUntilTheServiceHasEndedIt) 
   EXPECT_EQ(observer.outcomes["abandoned"], 1);
 }
 
+// Deliberate break: an abandon() that keeps `completed` calls into an asker that may be gone.
+TEST_F(RelayTest, WhoeverAskedIsToldWhichServiceCompletedIt) {
+  std::vector<Served> told;
+  const auto ask = [&] {
+    return relay.start({.model = "m",
+                        .answer = [](const auto&) {},
+                        .completed = [&](Served served) { told.push_back(std::move(served)); }},
+                       at(0ms));
+  };
+  ask();
+  relay.abandon(ask());
+  ask();
+  answer(one, Completed{.id = "r1"});
+  answer(two, Completed{.id = "r2"});
+  answer(one, Error{.id = "r3"});
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].upstream, &one);
+  EXPECT_EQ(told[0].id, "r1");
+}
+
 // Deliberate break: a tick() without kDeadlineGrace ends it at 1 s, before the service's own answer can come.
 TEST_F(RelayTest, AServiceThatLetsTheDeadlinePassIsNotWaitedFor) {
   start({.id = "a", .n = 1, .deadline = 1000ms}, got);
