@@ -60,12 +60,10 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
       tick_(std::make_unique<asio::steady_timer>(executor_)),
       admin_elsewhere_(!config.admin_listen.empty()) {
   for (const auto& route : config.routes) {
-    std::vector<Upstream*> of_model;
     for (const auto& url : route.upstreams) {
       upstreams_.push_back(std::make_unique<WsUpstream>(executor_, route.name, url, relay_, counts_));
-      of_model.push_back(upstreams_.back().get());
+      relay_.add_upstream(route.name, *upstreams_.back());
     }
-    relay_.add_model(route.name, std::move(of_model));
   }
 }
 

@@ -33,6 +33,8 @@ std::string_view name(Door door) {
 
 GatewayMetrics::GatewayMetrics(net::Metrics& metrics)
     : requests_(counters(metrics, "inkfleet_gateway_requests_total", "Requests that ended, by outcome")),
+      moves_(counters(metrics, "inkfleet_gateway_moves_total",
+                      "Requests taken on by another service, by reason")),
       live_(gauges(metrics, "inkfleet_gateway_live_requests", "Requests that have not ended yet")),
       first_text_(histograms(metrics, "inkfleet_gateway_first_token_seconds", "From request to first text")),
       upstreams_(gauges(metrics, "inkfleet_gateway_upstream_connected", "1 while a service is connected")),
@@ -43,6 +45,10 @@ GatewayMetrics::GatewayMetrics(net::Metrics& metrics)
 
 void GatewayMetrics::on_request_begun(const std::string& model, Door door) {
   live_.Add({{"model", model}, {"door", std::string(name(door))}}).Increment();
+}
+
+void GatewayMetrics::on_request_moved(const std::string& model, std::string_view why) {
+  moves_.Add({{"model", model}, {"why", std::string(why)}}).Increment();
 }
 
 void GatewayMetrics::on_first_text(const std::string& model, Clock::duration since_request) {

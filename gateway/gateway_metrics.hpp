@@ -22,6 +22,7 @@ class GatewayMetrics : public RelayObserver {
   explicit GatewayMetrics(net::Metrics& metrics);
 
   void on_request_begun(const std::string& model, Door door) override;
+  void on_request_moved(const std::string& model, std::string_view why) override;
   void on_first_text(const std::string& model, Clock::duration since_request) override;
   void on_request_ended(const std::string& model, Door door, std::string_view outcome) override;
 
@@ -33,6 +34,7 @@ class GatewayMetrics : public RelayObserver {
 
  private:
   prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Counter>& moves_;
   prometheus::Family<prometheus::Gauge>& live_;
   prometheus::Family<prometheus::Histogram>& first_text_;
   prometheus::Family<prometheus::Gauge>& upstreams_;

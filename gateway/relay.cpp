@@ -16,8 +16,10 @@ namespace {
 constexpr std::string_view kCompleted = "completed";
 constexpr std::string_view kAbandoned = "abandoned";
 
-std::string service_id(Relay::Ticket ticket) {
-  return fmt::format("r{}", ticket);
+/// Each service that gets a request gets it under another name, so that what an earlier one still says about
+/// it is told apart.
+std::string service_id(Relay::Ticket ticket, int attempt) {
+  return attempt == 0 ? fmt::format("r{}", ticket) : fmt::format("r{}.{}", ticket, attempt);
 }
 
 std::string prefill_id(Relay::Ticket ticket) {
@@ -28,7 +30,7 @@ std::optional<Relay::Ticket> ticket_of(std::string_view id) {
   Relay::Ticket ticket = 0;
   if (!id.starts_with('r')) return std::nullopt;
   const auto [end, error] = std::from_chars(id.data() + 1, id.data() + id.size(), ticket);
-  return error == std::errc{} && end == id.data() + id.size() ? std::optional(ticket) : std::nullopt;
+  return error == std::errc{} ? std::optional(ticket) : std::nullopt;
 }
 
 /// The id a frame carries; null when it has none.
@@ -44,60 +46,67 @@ const std::string* id_of(const proto::ServerFrame& frame) {
       frame);
 }
 
-/// The suggestions a request produces.
-std::set<int> indices_of(const proto::Suggest& suggest) {
-  std::set<int> indices;
-  if (suggest.resume) {
-    for (const auto& point : *suggest.resume) indices.insert(point.index);
-  } else {
-    for (int i = 0; i < suggest.n; ++i) indices.insert(i);
-  }
-  return indices;
+/// What must be equal for two services to give the same bytes.
+std::string engine_of(const proto::Receipt& receipt) {
+  const auto& engine = receipt.engine;
+  return fmt::format("{}|{}|{}|{}|{}", receipt.weights, engine.version, engine.device, engine.dtype,
+                     engine.instruction_set);
+}
+
+std::chrono::milliseconds since(Clock::time_point began, Clock::time_point now) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - began);
 }
 
 }  // namespace
 
 Relay::Relay(RelayObserver& observer, std::uint64_t seed) : observer_(observer), random_(seed) {}
 
-void Relay::add_model(const std::string& model, std::vector<Upstream*> upstreams) {
-  for (const auto* upstream : upstreams) outstanding_[upstream] = 0;
-  models_[model] = std::move(upstreams);
+void Relay::add_upstream(const std::string& model, Upstream& upstream) {
+  models_[model].add(upstream);
 }
+
+void Relay::remove_upstream(const std::string& model, const Upstream& upstream) {
+  if (const auto found = models_.find(model); found != models_.end()) found->second.remove(upstream);
+}
+
+// ---- what askers want -------------------------------------------------------------------------------------
 
 Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   const Ticket ticket = ++last_ticket_;
   observer_.on_request_begun(order.model, order.door);
-  auto* upstream = affinity_.choose(order.suggest.document.value_or(""), connected(order.model));
-  Request request{.order = std::move(order), .upstream = upstream, .began = now};
-  auto& suggest = request.order.suggest;
-  request.id = std::exchange(suggest.id, service_id(ticket));
-  request.open = indices_of(suggest);
+  budget_.on_request();
+  auto& suggest = order.suggest;
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
-  const auto at = live_.emplace(ticket, std::move(request)).first;
+  auto* upstream =
+      models_[order.model].choose({.document = suggest.document.value_or(""), .engine = ""}, now);
+  auto id = std::exchange(suggest.id, service_id(ticket, 0));
+  Progress progress(suggest);
+  const auto at = live_
+                      .emplace(ticket, Request{.order = std::move(order),
+                                               .id = std::move(id),
+                                               .progress = std::move(progress),
+                                               .began = now,
+                                               .last_frame = now})
+                      .first;
   if (upstream) {
-    ++outstanding_[upstream];
+    give(at, *upstream);
     upstream->send(at->second.order.suggest);
   } else {
-    end_with_error(at, proto::ErrorCode::kUnavailable, "no service of this model is connected",
-                   kRetryUnavailable);
+    end_with_error(at,
+                   {.code = proto::ErrorCode::kUnavailable,
+                    .message = "no service of this model is connected",
+                    .retry_after = kRetryUnavailable},
+                   Outcome::kNeutral, now);
   }
   return ticket;
-}
-
-std::vector<Affinity::Candidate> Relay::connected(const std::string& model) const {
-  std::vector<Affinity::Candidate> candidates;
-  const auto found = models_.find(model);
-  if (found == models_.end()) return candidates;
-  for (auto* upstream : found->second) {
-    if (upstream->connected()) candidates.push_back({upstream, outstanding(*upstream)});
-  }
-  return candidates;
 }
 
 void Relay::cancel(Ticket ticket, std::optional<int> index) {
   const auto at = live_.find(ticket);
   if (at == live_.end()) return;
-  at->second.upstream->send(proto::Cancel{service_id(ticket), index});
+  auto& request = at->second;
+  request.progress.cancel(index);
+  request.upstream->send(proto::Cancel{request.order.suggest.id, index});
 }
 
 void Relay::abandon(Ticket ticket) {
@@ -105,20 +114,22 @@ void Relay::abandon(Ticket ticket) {
   if (at == live_.end() || !at->second.order.answer) return;
   at->second.order.answer = nullptr;
   at->second.order.completed = nullptr;  // it stays on the books until the service has ended it
-  at->second.upstream->send(proto::Cancel{service_id(ticket), std::nullopt});
+  cancel(ticket);
 }
 
 void Relay::accept(Ticket ticket, int index, int tokens) {
   const auto at = live_.find(ticket);
-  if (at != live_.end()) accept({at->second.upstream, service_id(ticket)}, index, tokens);
+  if (at != live_.end()) accept({at->second.upstream, at->second.order.suggest.id}, index, tokens);
 }
 
 void Relay::accept(const Served& served, int index, int tokens) {
-  if (served.upstream->connected()) served.upstream->send(proto::Accept{served.id, index, tokens});
+  if (receipts_.contains(served.upstream) || find(*served.upstream, &served.id) != live_.end()) {
+    if (served.upstream->connected()) served.upstream->send(proto::Accept{served.id, index, tokens});
+  }
 }
 
 std::optional<Relay::Ticket> Relay::prefill(PrefillOrder order, Clock::time_point now) {
-  auto* upstream = affinity_.choose(order.prefill.document, connected(order.model));
+  auto* upstream = models_[order.model].choose({.document = order.prefill.document, .engine = ""}, now);
   if (!upstream) return std::nullopt;
   const Ticket ticket = ++last_ticket_;
   const auto id = prefill_id(ticket);
@@ -136,10 +147,14 @@ bool Relay::prefilling(Ticket ticket) const {
   return prefills_.contains(prefill_id(ticket));
 }
 
+// ---- what services say ------------------------------------------------------------------------------------
+
 Relay::Live::iterator Relay::find(const Upstream& from, const std::string* id) {
   const auto ticket = id ? ticket_of(*id) : std::nullopt;
   const auto at = ticket ? live_.find(*ticket) : live_.end();
-  return at != live_.end() && at->second.upstream == &from ? at : live_.end();
+  const bool current =
+      at != live_.end() && at->second.upstream == &from && at->second.order.suggest.id == *id;
+  return current ? at : live_.end();
 }
 
 void Relay::on_frame(const Upstream& from, proto::ServerFrame frame, Clock::time_point now) {
@@ -148,13 +163,11 @@ void Relay::on_frame(const Upstream& from, proto::ServerFrame frame, Clock::time
   }
   const auto at = find(from, id_of(frame));
   if (at == live_.end()) return;
+  at->second.last_frame = now;
   std::visit(
       [&](auto&& f) {
-        using Frame = std::decay_t<decltype(f)>;
-        if constexpr (std::is_same_v<Frame, proto::Delta>) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(f)>, proto::Prefilled>) {
           relay(at, std::move(f), now);
-        } else if constexpr (!std::is_same_v<Frame, proto::Prefilled>) {
-          relay(at, std::move(f));
         }
       },
       std::move(frame));
@@ -166,92 +179,197 @@ void Relay::answer(Request& request, proto::ServerFrame frame) {
   request.order.answer(std::move(frame));
 }
 
-void Relay::relay(Live::iterator at, proto::Queued frame) {
-  if (!at->second.started) answer(at->second, std::move(frame));
+void Relay::relay(Live::iterator at, proto::Queued frame, Clock::time_point) {
+  if (at->second.progress.take(frame)) answer(at->second, std::move(frame));
 }
 
-void Relay::relay(Live::iterator at, proto::Started frame) {
-  auto& request = at->second;
-  if (std::exchange(request.started, true)) return;
-  answer(request, std::move(frame));
+void Relay::relay(Live::iterator at, proto::Started frame, Clock::time_point) {
+  if (at->second.progress.take(frame)) answer(at->second, std::move(frame));
 }
 
 void Relay::relay(Live::iterator at, proto::Delta frame, Clock::time_point now) {
   auto& request = at->second;
-  if (!request.started || !request.open.contains(frame.index)) return;
-  if (!std::exchange(request.has_text, true))
-    observer_.on_first_text(request.order.model, now - request.began);
+  const bool had_text = request.progress.has_text();
+  if (!request.progress.take(frame)) return;
+  if (!had_text) observer_.on_first_text(request.order.model, now - request.began);
   answer(request, std::move(frame));
 }
 
-void Relay::relay(Live::iterator at, proto::Finished frame) {
-  if (at->second.open.erase(frame.index) == 1) answer(at->second, frame);
+void Relay::relay(Live::iterator at, proto::Finished frame, Clock::time_point now) {
+  if (frame.reason == proto::FinishReason::kFailed) {
+    return move(at, "failed", Outcome::kFailed,
+                {.code = proto::ErrorCode::kInternal, .message = "the service failed"}, now);
+  }
+  if (at->second.progress.take(frame)) answer(at->second, frame);
 }
 
-void Relay::relay(Live::iterator at, proto::Completed frame) {
+void Relay::relay(Live::iterator at, proto::Completed frame, Clock::time_point now) {
   auto& request = at->second;
-  if (request.order.completed) request.order.completed({request.upstream, service_id(at->first)});
-  end(at, std::move(frame), kCompleted);
+  receipts_[request.upstream] = frame.receipt;
+  models_[request.order.model].learn_engine(*request.upstream, engine_of(frame.receipt));
+  if (request.order.completed) request.order.completed({request.upstream, request.order.suggest.id});
+  frame.usage = request.progress.usage(frame.usage);
+  end(at, std::move(frame), kCompleted, Outcome::kServed, now);
 }
 
-void Relay::relay(Live::iterator at, proto::Error frame) {
-  const auto outcome = proto::name(frame.code);
-  end(at, std::move(frame), outcome);
+void Relay::relay(Live::iterator at, proto::Error frame, Clock::time_point now) {
+  using enum proto::ErrorCode;
+  auto& request = at->second;
+  const auto code = frame.code;
+  if (code == kInternal || code == kUnavailable) {
+    return move(at, proto::name(code), Outcome::kFailed, std::move(frame), now);
+  }
+  if (code == kOverloaded && !request.progress.started() && !std::exchange(request.tried_elsewhere, true)) {
+    return move(at, proto::name(code), Outcome::kNeutral, std::move(frame), now);
+  }
+  end_with_error(at, std::move(frame), code == kOverloaded ? Outcome::kNeutral : Outcome::kServed, now);
 }
 
-void Relay::end(Live::iterator at, proto::ServerFrame last, std::string_view outcome) {
+// ---- from service to service ------------------------------------------------------------------------------
+
+void Relay::give(Live::iterator at, Upstream& upstream) {
+  at->second.upstream = &upstream;
+  models_[at->second.order.model].begin(upstream);
+}
+
+void Relay::leave(Request& request, Outcome outcome, Clock::time_point now) {
+  if (request.upstream) models_[request.order.model].end(*request.upstream, outcome, now);
+  request.upstream = nullptr;
+}
+
+// Another service goes on with the request. Where none can, it ends with `error`, which is what happened.
+void Relay::move(Live::iterator at, std::string_view why, Outcome outcome, proto::Error error,
+                 Clock::time_point now) {
+  auto& request = at->second;
+  if (!request.order.answer) return end(at, std::move(error), kAbandoned, outcome, now);
+  if (request.progress.open().empty()) return complete_without_service(at, now);
+  if (request.moves == kMoves) {
+    error = {.code = proto::ErrorCode::kInternal,
+             .message = fmt::format("{} services failed at this request", kMoves + 1)};
+    return end_with_error(at, std::move(error), outcome, now);
+  }
+  auto& suggest = request.order.suggest;
+  auto& balancer = models_[request.order.model];
+  auto* const next = balancer.choose({.document = suggest.document.value_or(""),
+                                      .avoid = request.upstream,
+                                      .engine = balancer.engine_of(*request.upstream)},
+                                     now);
+  if (!next || !budget_.take()) return end_with_error(at, std::move(error), outcome, now);
+
+  observer_.on_request_moved(request.order.model, why);
+  leave(request, outcome, now);
+  request.progress.move();
+  request.last_frame = now;
+  suggest.id = service_id(at->first, ++request.moves);
+  give(at, *next);
+  next->send(request.progress.rest(suggest, suggest.deadline - since(request.began, now)));
+  for (auto& cancel : request.progress.cancels(suggest.id)) next->send(cancel);
+}
+
+// All suggestions had come to their end; only the service's last word is missing.
+void Relay::complete_without_service(Live::iterator at, Clock::time_point now) {
+  auto& request = at->second;
+  request.progress.move();
+  proto::Completed completed{.usage = request.progress.usage({}), .receipt = receipts_[request.upstream]};
+  completed.receipt.seed = *request.order.suggest.seed;
+  if (completed.receipt.model.empty()) completed.receipt.model = request.order.model;
+  completed.timing.decode = static_cast<double>(since(request.began, now).count());
+  end(at, std::move(completed), kCompleted, Outcome::kFailed, now);
+}
+
+void Relay::end(Live::iterator at, proto::ServerFrame last, std::string_view outcome, Outcome service,
+                Clock::time_point now) {
   Request request = std::move(at->second);
   live_.erase(at);  // first: an answer may start the next request
-  if (request.upstream) --outstanding_[request.upstream];
+  leave(request, service, now);
   observer_.on_request_ended(request.order.model, request.order.door,
                              request.order.answer ? outcome : kAbandoned);
-  for (const int index : request.started ? request.open : std::set<int>{}) {
-    answer(request, proto::Finished{.index = index, .reason = proto::FinishReason::kFailed});
+  if (request.progress.started()) {
+    for (const int index : request.progress.open()) {
+      answer(request, proto::Finished{.index = index, .reason = proto::FinishReason::kFailed});
+    }
   }
   answer(request, std::move(last));
 }
 
-void Relay::end_with_error(Live::iterator at, proto::ErrorCode code, std::string message,
-                           std::optional<std::chrono::milliseconds> retry_after) {
-  end(at, proto::Error{.code = code, .message = std::move(message), .retry_after = retry_after},
-      proto::name(code));
+void Relay::end_with_error(Live::iterator at, proto::Error error, Outcome service, Clock::time_point now) {
+  const auto outcome = proto::name(error.code);
+  end(at, std::move(error), outcome, service, now);
 }
 
-void Relay::on_lost(const Upstream& upstream) {
-  prefills_.drop_all(upstream);
-  std::vector<Ticket> lost;
+// ---- how services are -------------------------------------------------------------------------------------
+
+std::vector<Relay::Ticket> Relay::tickets_of(const Upstream& upstream) const {
+  std::vector<Ticket> tickets;
   for (const auto& [ticket, request] : live_) {
-    if (request.upstream == &upstream) lost.push_back(ticket);
+    if (request.upstream == &upstream) tickets.push_back(ticket);
   }
-  for (const Ticket ticket : lost) {
+  return tickets;
+}
+
+void Relay::on_connected(const Upstream& upstream, Clock::time_point now) {
+  for (auto& [model, balancer] : models_) balancer.on_connected(upstream, now);
+}
+
+void Relay::on_lost(const Upstream& upstream, Clock::time_point now) {
+  prefills_.drop_all(upstream);
+  for (const Ticket ticket : tickets_of(upstream)) {
     const auto at = live_.find(ticket);
-    if (at == live_.end()) continue;
-    end_with_error(at, proto::ErrorCode::kUnavailable, "the service was lost while it answered",
-                   kRetryUnavailable);
+    if (at == live_.end() || at->second.upstream != &upstream) continue;
+    move(at, "lost", Outcome::kFailed,
+         {.code = proto::ErrorCode::kUnavailable,
+          .message = "the service was lost while it answered",
+          .retry_after = kRetryUnavailable},
+         now);
   }
+  receipts_.erase(&upstream);
+}
+
+void Relay::on_probe(const Upstream& upstream, bool well) {
+  for (auto& [model, balancer] : models_) balancer.on_probe(upstream, well);
 }
 
 void Relay::tick(Clock::time_point now) {
   prefills_.drop_sent_until(now - kPrefillPatience);
-  std::vector<Ticket> late;
+  std::vector<Ticket> late, silent;
   for (const auto& [ticket, request] : live_) {
-    if (now >= request.began + request.order.suggest.deadline + kDeadlineGrace) late.push_back(ticket);
+    if (now >= request.began + request.order.suggest.deadline + kDeadlineGrace) {
+      late.push_back(ticket);
+    } else if (now >= request.last_frame + kSilence &&
+               models_[request.order.model].probe_fails(*request.upstream)) {
+      silent.push_back(ticket);
+    }
   }
   for (const Ticket ticket : late) {
     const auto at = live_.find(ticket);
     if (at == live_.end()) continue;
-    at->second.upstream->send(proto::Cancel{service_id(ticket), std::nullopt});
-    end_with_error(at, proto::ErrorCode::kDeadline, "the service did not answer within the deadline");
+    at->second.upstream->send(proto::Cancel{at->second.order.suggest.id, std::nullopt});
+    end_with_error(
+        at,
+        {.code = proto::ErrorCode::kDeadline, .message = "the service did not answer within the deadline"},
+        Outcome::kFailed, now);
+  }
+  for (const Ticket ticket : silent) {
+    const auto at = live_.find(ticket);
+    if (at == live_.end()) continue;
+    at->second.upstream->send(proto::Cancel{at->second.order.suggest.id, std::nullopt});
+    move(at, "silent", Outcome::kFailed,
+         {.code = proto::ErrorCode::kUnavailable,
+          .message = "the service does not answer",
+          .retry_after = kRetryUnavailable},
+         now);
   }
 }
 
 bool Relay::serves(const std::string& model) const {
-  return !connected(model).empty();
+  const auto found = models_.find(model);
+  return found != models_.end() && found->second.any_connected();
 }
 
 std::size_t Relay::outstanding(const Upstream& upstream) const {
-  const auto found = outstanding_.find(&upstream);
-  return (found == outstanding_.end() ? 0 : found->second) + prefills_.count(upstream);
+  std::size_t sum = prefills_.count(upstream);
+  for (const auto& [model, balancer] : models_) sum += balancer.outstanding(upstream);
+  return sum;
 }
 
 }  // namespace inkfleet::gateway

@@ -7,19 +7,18 @@
 #include <map>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "gateway/affinity.hpp"
+#include "gateway/balancer.hpp"
 #include "gateway/prefills.hpp"
+#include "gateway/progress.hpp"
+#include "gateway/retry_budget.hpp"
 #include "gateway/upstream.hpp"
 #include "proto/frames.hpp"
 
 namespace inkfleet::gateway {
-
-using Clock = std::chrono::steady_clock;
 
 /// By which door a request came.
 enum class Door { kProtocol, kLegacy };
@@ -29,6 +28,8 @@ class RelayObserver {
  public:
   virtual ~RelayObserver() = default;
   virtual void on_request_begun(const std::string& model, Door door) = 0;
+  /// Another service goes on with it; `why` is "lost", "silent" or the name of an error code.
+  virtual void on_request_moved(const std::string& model, std::string_view why) = 0;
   virtual void on_first_text(const std::string& model, Clock::duration since_request) = 0;
   /// `outcome` is "completed", "abandoned" or the name of an error code.
   virtual void on_request_ended(const std::string& model, Door door, std::string_view outcome) = 0;
@@ -58,7 +59,9 @@ struct PrefillOrder {
 
 /// Carries many askers' requests over one connection a service: names requests anew, picks the service, and
 /// sees to it that every request ends exactly once whatever services do: one `completed` or one `error`, and
-/// one `finished` for each suggestion of a request that started. No I/O, no threads; the time is passed in.
+/// one `finished` for each suggestion of a request that started. A request whose service is lost, fails or
+/// falls silent is moved to another one, which goes on after the tokens the asker has; the asker sees one
+/// stream. No I/O, no threads; the time is passed in.
 class Relay {
  public:
   using Ticket = std::uint64_t;
@@ -67,15 +70,21 @@ class Relay {
   static constexpr std::chrono::milliseconds kDeadlineGrace{2'000};
   /// After this time it is worth asking again when no service is connected.
   static constexpr std::chrono::milliseconds kRetryUnavailable{1'000};
+  /// A request may be moved so often: one that kills what computes it must not walk through the fleet.
+  static constexpr int kMoves = 2;
+  /// A service whose probe fails and that has said nothing about a request for so long has lost it.
+  static constexpr std::chrono::milliseconds kSilence{2'000};
   /// A prefill that is not answered by then never will be.
   static constexpr std::chrono::seconds kPrefillPatience{60};
 
   explicit Relay(RelayObserver& observer, std::uint64_t seed = std::random_device{}());
 
-  /// Before the first request. The upstreams must outlive the relay.
-  void add_model(const std::string& model, std::vector<Upstream*> upstreams);
+  /// A service of a model comes, with what it can do yet to be seen, or goes for good: what it runs is ended
+  /// by its answers or by on_lost(). Upstreams must outlive the relay or be lost first.
+  void add_upstream(const std::string& model, Upstream& upstream);
+  void remove_upstream(const std::string& model, const Upstream& upstream);
 
-  /// Sends a request to a connected service of its model, the one that Affinity chooses; an unseeded one gets
+  /// Sends a request to a connected service of its model, the one that Balancer chooses; an unseeded one gets
   /// its seed here. Answers may come before this returns: `unavailable` when no service is connected.
   Ticket start(Order order, Clock::time_point now);
 
@@ -101,11 +110,17 @@ class Relay {
 
   void on_frame(const Upstream& from, proto::ServerFrame frame, Clock::time_point now);
 
-  /// The connection is gone and with it what the service was asked.
-  void on_lost(const Upstream& upstream);
+  /// The connection is open.
+  void on_connected(const Upstream& upstream, Clock::time_point now);
 
-  /// Ends requests whose service let the deadline and kDeadlineGrace go by, and gives up prefills after
-  /// kPrefillPatience. Call every 100 ms or so.
+  /// The connection is gone and with it what the service was asked.
+  void on_lost(const Upstream& upstream, Clock::time_point now);
+
+  /// An active probe of the service was answered well, or not, or not in time.
+  void on_probe(const Upstream& upstream, bool well);
+
+  /// Ends requests whose service let the deadline and kDeadlineGrace go by, moves those of silent services,
+  /// and gives up prefills after kPrefillPatience. Call every 100 ms or so.
   void tick(Clock::time_point now);
 
   /// Whether a service of the model is connected.
@@ -120,32 +135,40 @@ class Relay {
   struct Request {
     Order order;
     std::string id;  // the asker's; order.suggest.id is the one the service sees
+    Progress progress;
     Upstream* upstream = nullptr;
     Clock::time_point began;
-    std::set<int> open;  // suggestions without their `finished`
-    bool started = false;
-    bool has_text = false;
+    Clock::time_point last_frame;
+    int moves = 0;
+    bool tried_elsewhere = false;  // because of `overloaded`
   };
   using Live = std::map<Ticket, Request>;
 
-  std::vector<Affinity::Candidate> connected(const std::string& model) const;
+  using Outcome = Balancer::Outcome;
+
+  std::vector<Ticket> tickets_of(const Upstream& upstream) const;
   Live::iterator find(const Upstream& from, const std::string* id);
   void answer(Request& request, proto::ServerFrame frame);
-  void relay(Live::iterator at, proto::Queued frame);
-  void relay(Live::iterator at, proto::Started frame);
+  void relay(Live::iterator at, proto::Queued frame, Clock::time_point now);
+  void relay(Live::iterator at, proto::Started frame, Clock::time_point now);
   void relay(Live::iterator at, proto::Delta frame, Clock::time_point now);
-  void relay(Live::iterator at, proto::Finished frame);
-  void relay(Live::iterator at, proto::Completed frame);
-  void relay(Live::iterator at, proto::Error frame);
-  void end(Live::iterator at, proto::ServerFrame last, std::string_view outcome);
-  void end_with_error(Live::iterator at, proto::ErrorCode code, std::string message,
-                      std::optional<std::chrono::milliseconds> retry_after = {});
+  void relay(Live::iterator at, proto::Finished frame, Clock::time_point now);
+  void relay(Live::iterator at, proto::Completed frame, Clock::time_point now);
+  void relay(Live::iterator at, proto::Error frame, Clock::time_point now);
+  void give(Live::iterator at, Upstream& upstream);
+  void leave(Request& request, Outcome outcome, Clock::time_point now);
+  void move(Live::iterator at, std::string_view why, Outcome outcome, proto::Error error,
+            Clock::time_point now);
+  void complete_without_service(Live::iterator at, Clock::time_point now);
+  void end(Live::iterator at, proto::ServerFrame last, std::string_view outcome, Outcome service,
+           Clock::time_point now);
+  void end_with_error(Live::iterator at, proto::Error error, Outcome service, Clock::time_point now);
 
   RelayObserver& observer_;
   std::mt19937_64 random_;
-  std::map<std::string, std::vector<Upstream*>> models_;
-  std::map<const Upstream*, std::size_t> outstanding_;  // requests
-  Affinity affinity_;
+  std::map<std::string, Balancer> models_;
+  std::map<const Upstream*, proto::Receipt> receipts_;  // the last one of each service
+  RetryBudget budget_;
   Prefills prefills_;
   Live live_;
   Ticket last_ticket_ = 0;

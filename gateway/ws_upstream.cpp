@@ -23,6 +23,7 @@ void WsUpstream::send(const proto::ClientFrame& frame) {
 
 void WsUpstream::on_open() {
   metrics_.on_upstream(model_, name_, true);
+  relay_.on_connected(*this, Clock::now());
 }
 
 void WsUpstream::on_text(std::string_view text) {
@@ -41,7 +42,7 @@ void WsUpstream::on_text(std::string_view text) {
 
 void WsUpstream::on_closed() {
   metrics_.on_upstream(model_, name_, false);
-  relay_.on_lost(*this);
+  relay_.on_lost(*this, Clock::now());
 }
 
 }  // namespace inkfleet::gateway

@@ -15,7 +15,7 @@ using testing::SizeIs;
 
 class EditorSessionTest : public testing::Test {
  protected:
-  EditorSessionTest() { relay.add_model("m", {&service}); }
+  EditorSessionTest() { relay.add_upstream("m", service); }
 
   void answer(ServerFrame frame) { relay.on_frame(service, std::move(frame), at(1ms)); }
 

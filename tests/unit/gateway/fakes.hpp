@@ -42,6 +42,7 @@ class FakeUpstream : public Upstream {
 /// Counts what the relay reports.
 struct CountingObserver : RelayObserver {
   void on_request_begun(const std::string&, Door) override { ++begun; }
+  void on_request_moved(const std::string&, std::string_view why) override { ++moves[std::string(why)]; }
   void on_first_text(const std::string&, Clock::duration) override { ++first_texts; }
   void on_request_ended(const std::string&, Door, std::string_view outcome) override {
     ++outcomes[std::string(outcome)];
@@ -49,6 +50,7 @@ struct CountingObserver : RelayObserver {
   int begun = 0;
   int first_texts = 0;
   std::map<std::string, int> outcomes;
+  std::map<std::string, int> moves;
 };
 
 /// Keeps what a session answers.

@@ -95,8 +95,8 @@ TEST(LegacyRequest, WhatIsNotAnEditorsToSendIsIgnored) {
 class LegacySessionTest : public testing::Test {
  protected:
   LegacySessionTest() {
-    relay.add_model("gpt2-demo", {&service});
-    relay.add_model("wizards", {&other});
+    relay.add_upstream("gpt2-demo", service);
+    relay.add_upstream("wizards", other);
   }
   ~LegacySessionTest() override {
     for (const auto& open : sockets) open->on_closed();
@@ -206,7 +206,7 @@ TEST_F(LegacySessionTest, InvalidDataAndFailures) {
   EXPECT_THAT(page->texts, SizeIs(1));
 
   socket.on_text(request());
-  relay.on_lost(service);
+  relay.on_lost(service, at(1ms));
   EXPECT_EQ(last(*page), json({{"prompt", "a prompt"}, {"text_0", "An Error Occurred"}}));
   service.up = false;
   socket.on_text(request("prompt", "again"));

@@ -17,7 +17,10 @@ using testing::IsEmpty;
 
 class RelayTest : public testing::Test {
  protected:
-  RelayTest() { relay.add_model("m", {&one, &two}); }
+  RelayTest() {
+    relay.add_upstream("m", one);
+    relay.add_upstream("m", two);
+  }
 
   Relay::Ticket start(Suggest suggest, std::vector<ServerFrame>& answers) {
     return relay.start({.model = "m",
@@ -27,7 +30,7 @@ class RelayTest : public testing::Test {
   }
   void answer(const Upstream& from, ServerFrame frame) { relay.on_frame(from, std::move(frame), at(1ms)); }
 
-  FakeUpstream one, two;
+  FakeUpstream one{"ws://one"}, two{"ws://two"};
   CountingObserver observer;
   Relay relay{observer, 1};
   std::vector<ServerFrame> got;
@@ -116,8 +119,8 @@ TEST_F(RelayTest, ALostServiceFinishesWhatIsOpenThenSaysUnavailable) {
   const auto id = one.last_suggest().id;
   answer(one, Started{.id = id});
   answer(one, Finished{.id = id, .index = 1});
-  one.up = false;
-  relay.on_lost(one);
+  one.up = two.up = false;
+  relay.on_lost(one, at(1ms));
   EXPECT_THAT(brief(got),
               ElementsAre("started", "finished 1", "finished 0 failed", "finished 2 failed", "unavailable"));
   EXPECT_TRUE(std::get<Error>(got.back()).retry_after);
@@ -130,14 +133,16 @@ TEST_F(RelayTest, ALostServiceFinishesWhatIsOpenThenSaysUnavailable) {
 TEST_F(RelayTest, ARequestThatHadNotStartedHasNothingToFinish) {
   start({.id = "a", .n = 3}, got);
   answer(one, Queued{.id = one.last_suggest().id, .position = 4});
-  relay.on_lost(one);
+  two.up = false;
+  relay.on_lost(one, at(1ms));
   EXPECT_THAT(brief(got), ElementsAre("queued", "unavailable"));
 }
 
 TEST_F(RelayTest, OnlyTheSuggestionsThatAreResumedAreOpen) {
   start({.id = "a", .n = 4, .resume = {{{.index = 1}, {.index = 3}}}}, got);
   answer(one, Started{.id = one.last_suggest().id});
-  relay.on_lost(one);
+  two.up = false;
+  relay.on_lost(one, at(1ms));
   EXPECT_THAT(brief(got), ElementsAre("started", "finished 1 failed", "finished 3 failed", "unavailable"));
 }
 
@@ -201,7 +206,7 @@ TEST_F(RelayTest, WhoeverAskedIsToldWhichServiceCompletedIt) {
   ask();
   answer(one, Completed{.id = "r1"});
   answer(two, Completed{.id = "r2"});
-  answer(one, Error{.id = "r3"});
+  answer(one, Error{.code = ErrorCode::kDeadline, .id = "r3"});
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0].upstream, &one);
   EXPECT_EQ(told[0].id, "r1");
@@ -228,10 +233,10 @@ TEST_F(RelayTest, AnAnswerMayStartTheNextRequest) {
                      if (std::holds_alternative<Error>(frame)) start({.id = "next"}, next);
                    }},
               at(0ms));
-  one.up = false;
-  relay.on_lost(one);
-  EXPECT_EQ(two.all<Suggest>().size(), 1u);
-  EXPECT_EQ(relay.live(), 1u);
+  one.up = two.up = false;
+  relay.on_lost(one, at(1ms));
+  ASSERT_THAT(brief(next), ElementsAre("unavailable"));
+  EXPECT_EQ(relay.live(), 0u);
 }
 
 /// Services, editors and connections that do anything in any order: each request still ends exactly once,
@@ -271,7 +276,7 @@ TEST_F(RelayTest, WhateverHappensEveryRequestEndsExactlyOnce) {
           service.up = !service.up;
           break;
         case 9:
-          if (below(20) == 0) relay.on_lost(service);
+          if (below(20) == 0) relay.on_lost(service, at(1ms));
           break;
       }
     }
