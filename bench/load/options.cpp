@@ -13,27 +13,32 @@ namespace limits = proto::limits;
 
 constexpr int kBadUsage = 2;
 
+/// Options that are written otherwise than they are kept.
+struct Written {
+  std::string protocol = "inkfleet";
+  std::string arrivals = "poisson";
+  int deadline_ms = 0;
+  int slo_ms = 0;
+};
+
 CLI::Range within(proto::IntRange range) {
   return {range.min, range.max};
 }
 
-void describe_load(CLI::App& app, Options& options) {
+void describe_load(CLI::App& app, Options& options, Written& written) {
   app.add_option("URL", options.url,
                  "Where to ask: ws://HOST:PORT/MODEL, or for --protocol llama http://HOST:PORT")
       ->required();
-  app.add_option("--protocol", options.protocol, "What is spoken there")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Protocol>{{"inkfleet", Protocol::kInkfleet}, {"llama", Protocol::kLlama}}))
-      ->default_str("inkfleet");
+  app.add_option("--protocol", written.protocol, "What is spoken there")
+      ->check(CLI::IsMember({"inkfleet", "llama"}));
   app.add_option("--rate", options.rates, "Requests a second; several are measured one after the other")
       ->required()
       ->delimiter(',')
+      ->default_str("")
       ->allow_extra_args(false)
       ->check(CLI::Range(0.001, 1e6));
-  app.add_option("--arrivals", options.arrivals, "Random (poisson) or even (uniform) gaps between requests")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ArrivalProcess>{
-          {"poisson", ArrivalProcess::kPoisson}, {"uniform", ArrivalProcess::kUniform}}))
-      ->default_str("poisson");
+  app.add_option("--arrivals", written.arrivals, "Random (poisson) or even (uniform) gaps between requests")
+      ->check(CLI::IsMember({"poisson", "uniform"}));
   app.add_option("--duration", options.duration_s, "Seconds of arrivals that are measured, at each rate")
       ->check(CLI::Range(0.1, 86'400.0));
   app.add_option("--warmup", options.warmup_s, "Seconds of arrivals before them that are not")
@@ -42,7 +47,7 @@ void describe_load(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, static_cast<int>(limits::kConnectionsPerAddress)));
 }
 
-void describe_requests(CLI::App& app, Options& options, int& deadline_ms, int& slo_ms) {
+void describe_requests(CLI::App& app, Options& options, Written& written) {
   app.add_option("--prompts", options.prompts, "Text file to cut the prompts from")->required();
   app.add_option("--prompt-chars", options.prompt_chars, "Characters of a prompt")
       ->check(CLI::Range(1, 60'000));
@@ -56,9 +61,9 @@ void describe_requests(CLI::App& app, Options& options, int& deadline_ms, int& s
       ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", options.seed, "Of arrivals, prompts and sampling: the same seed, the same load")
       ->check(CLI::Range(limits::kSeed.min, limits::kSeed.max / 2));
-  app.add_option("--deadline-ms", deadline_ms, "Milliseconds from its arrival a request may take")
+  app.add_option("--deadline-ms", written.deadline_ms, "Milliseconds from its arrival a request may take")
       ->check(within(limits::kDeadlineMs));
-  app.add_option("--slo-first-token-ms", slo_ms,
+  app.add_option("--slo-first-token-ms", written.slo_ms,
                  "Goodput counts requests whose first token came within so many milliseconds")
       ->check(CLI::Range(1, 600'000));
   app.add_option("--json", options.json, "File to write all figures to");
@@ -85,10 +90,10 @@ CommandLine read_command_line(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.set_version_flag("--version", "inkfleet-bench " + std::string(net::version()));
   Options options;
-  int deadline_ms = static_cast<int>(options.deadline.count());
-  int slo_ms = static_cast<int>(options.slo_first_token.count());
-  describe_load(app, options);
-  describe_requests(app, options, deadline_ms, slo_ms);
+  Written written{.deadline_ms = static_cast<int>(options.deadline.count()),
+                  .slo_ms = static_cast<int>(options.slo_first_token.count())};
+  describe_load(app, options, written);
+  describe_requests(app, options, written);
   add_environment_names(app);
   try {
     app.parse(argc, argv);
@@ -98,8 +103,10 @@ CommandLine read_command_line(int argc, char** argv) {
     std::cerr << "error: " << first_line(error.what()) << " (see --help)\n";
     return {.exit_code = kBadUsage};
   }
-  options.deadline = std::chrono::milliseconds(deadline_ms);
-  options.slo_first_token = std::chrono::milliseconds(slo_ms);
+  options.protocol = written.protocol == "llama" ? Protocol::kLlama : Protocol::kInkfleet;
+  options.arrivals = written.arrivals == "uniform" ? ArrivalProcess::kUniform : ArrivalProcess::kPoisson;
+  options.deadline = std::chrono::milliseconds(written.deadline_ms);
+  options.slo_first_token = std::chrono::milliseconds(written.slo_ms);
   return {.options = std::move(options)};
 }
 
