@@ -242,11 +242,11 @@ def without_folders(command):
 
 def main():
     options = arguments()
-    with tempfile.TemporaryDirectory(prefix="inkfleet-curve-") as folder:
-        servers = measure_all(options, pathlib.Path(folder))
     versions = {"inkfleet": version_of(options.bin / "inkfleet-model")}
     if options.llama_server:
         versions["llama-server"] = version_of(options.llama_server)
+    with tempfile.TemporaryDirectory(prefix="inkfleet-curve-") as folder:
+        servers = measure_all(options, pathlib.Path(folder))
     for server in servers.values():
         server["command"] = without_folders(server["command"])
     report = {"what": describe(options), "date": datetime.date.today().isoformat(), "machine": machine(), "versions": versions,
