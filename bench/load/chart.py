@@ -48,7 +48,7 @@ class Chart:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (math.log(value) - low) / (high - low)
 
     def axes(self, x_label, y_label):
-        yield f'<g stroke="#d8d8d8">'
+        yield '<g stroke="#d8d8d8">'
         for tick in self.x_ticks:
             yield f'<path d="M{self.x(tick):.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
         for tick in self.y_ticks:

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 import chart
@@ -173,8 +172,12 @@ def measure_all(options, folder):
 
 
 def machine():
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if pathlib.Path("/proc/cpuinfo").exists() else []
-    field = lambda name: next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+
+    def field(name):
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
+
     wanted = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
     return {"cpu": field("model name") or platform.processor(), "cores": os.cpu_count(),
             "instructions": [name for name in wanted if name in field("flags").split()],
