@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "bench/load/driver.hpp"
+#include "bench/load/measurement.hpp"
+#include "bench/load/options.hpp"
+#include "bench/load/prompts.hpp"
+
+namespace inkfleet::load {
+
+/// Drives one server after a schedule. Prompts and request numbers go on from one rate to the next, so that
+/// no rate finds the prompts of the one before in the server's cache.
+class Load {
+ public:
+  /// All three must outlive this.
+  Load(Driver& driver, PromptSource& prompts, const Options& options)
+      : driver_(driver), prompts_(prompts), options_(options) {}
+
+  /// Sends what arrives at `rate` during warm-up and duration, then waits for the last answer, but not much
+  /// beyond the last deadline: what is unanswered then has failed with "no_answer".
+  boost::asio::awaitable<StepReport> run(double rate);
+
+ private:
+  boost::asio::awaitable<void> send_arrivals(Measurement& measurement, double rate, Clock::time_point begin);
+  boost::asio::awaitable<void> wait_for_answers(const Measurement& measurement);
+  LoadRequest make_request(Clock::time_point scheduled);
+
+  Driver& driver_;
+  PromptSource& prompts_;
+  const Options& options_;
+  std::uint64_t next_number_ = 1;
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace inkfleet::load
