@@ -10,7 +10,6 @@
 
 #include "model-service/engine_host.hpp"
 #include "model-service/gpt2/cpu_probe.hpp"
-#include "model-service/passive_openmp.hpp"
 #include "model-service/service/service_app.hpp"
 #include "net/address.hpp"
 #include "net/http_server.hpp"
@@ -77,7 +76,6 @@ void serve(const net::CommonFlags& flags, const ServiceFlags& own) {
 
 int main(int argc, char** argv) {
   using namespace inkfleet;
-  service::restart_with_passive_openmp(argv);
   net::Program program("inkfleet-model", "Serves one GPT-2 model over WebSocket.");
   program.flags().listen = "127.0.0.1:9001";
   service::ServiceFlags flags;
