@@ -2,8 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <future>
 #include <stdexcept>
+#include <utility>
 
+#include "model-service/gpt2/checkpoint.hpp"
 #include "model-service/gpt2/weights_hash.hpp"
 #include "net/program.hpp"
 
@@ -30,6 +33,15 @@ void check_vocabulary(const ModelFlags& flags, const tokenizer::Tokenizer& token
                            "; they do not belong together");
 }
 
+gpt2::PackedCacheOptions packed_cache(const ModelFlags& flags, std::string weights_hash) {
+  return {.folder = flags.packed_cache == "off"  ? ""
+                    : flags.packed_cache.empty() ? gpt2::default_packed_cache()
+                                                 : std::filesystem::path(flags.packed_cache),
+          .weights_hash = std::move(weights_hash),
+          .inform = [](const std::string& line) { spdlog::info("{}", line); },
+          .warn = [](const std::string& line) { spdlog::warn("{}", line); }};
+}
+
 gpt2::ComputeType compute_type(const std::string& dtype) {
   if (dtype == "auto") return gpt2::best_compute_type();
   return dtype == "int8" ? gpt2::ComputeType::kInt8 : gpt2::ComputeType::kFp32;
@@ -51,24 +63,30 @@ void ModelFlags::add_to(CLI::App& cli) {
   cli.add_option("--cache-mb", cache_mb, "Memory for keys and values, in MiB")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
+  cli.add_option("--packed-cache", packed_cache,
+                 "Folder to keep packed int8 weights in for the next start, or \"off\"; by default "
+                 "$XDG_CACHE_HOME/inkfleet/packed or ~/.cache/inkfleet/packed");
 }
 
 LoadedModel load_model(const ModelFlags& flags) {
   const auto dtype = compute_type(flags.dtype);
   const std::string dtype_name = dtype == gpt2::ComputeType::kInt8 ? "int8" : "fp32";
   LoadedModel loaded;
-  loaded.tokenizer = tokenizer::load_tokenizer(flags.folder);
+  auto tokenizer = std::async(std::launch::async, [&] { return tokenizer::load_tokenizer(flags.folder); });
+  const std::string weights_hash = gpt2::weights_hash(gpt2::find_weight_files(flags.folder));
   loaded.model = gpt2::load_model(
       flags.folder,
       {.dtype = dtype,
        .kv_dtype = dtype == gpt2::ComputeType::kInt8 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32,
        .threads = flags.threads,
        .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
+       .packed_cache = packed_cache(flags, weights_hash),
        .progress = log_progress()});
+  loaded.tokenizer = tokenizer.get();
   const auto& summary = loaded.model->summary();
   check_vocabulary(flags, *loaded.tokenizer, summary.vocab_size);
   loaded.receipt = {.model = flags.name,
-                    .weights = gpt2::weights_hash(summary.files),
+                    .weights = weights_hash,
                     .engine = {.version = std::string(net::version()),
                                .device = "cpu",
                                .dtype = dtype_name,

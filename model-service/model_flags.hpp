@@ -18,6 +18,7 @@ struct ModelFlags {
   std::string dtype = "auto";
   int threads = 0;
   int cache_mb = 1024;
+  std::string packed_cache;  ///< a folder, "off", or empty: the default one
 
   void add_to(CLI::App& cli);
 };

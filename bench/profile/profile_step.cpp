@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "model-service/engine/sampler.hpp"
+#include "model-service/gpt2/checkpoint.hpp"
 #include "model-service/gpt2/cpu_model.hpp"
+#include "model-service/gpt2/weights_hash.hpp"
 
 namespace inkfleet {
 namespace {
@@ -32,7 +34,9 @@ struct Options {
   bool separate = false;  ///< prompts of their own instead of a shared one
   bool wait = false;      ///< for a line on stdin before the measured steps
   bool fp16 = false;      ///< keys and values in 16 bits
-  int top_k = 10;         ///< of sampling; -1: none
+  bool int8 = false;
+  std::string packed_cache;  ///< a folder; empty: none
+  int top_k = 10;            ///< of sampling; -1: none
   double top_p = 0;
 };
 
@@ -50,6 +54,8 @@ Options parse(int argc, char** argv) {
   options.separate = number("--separate", 0) != 0;
   options.wait = number("--wait", 0) != 0;
   options.fp16 = number("--fp16", 0) != 0;
+  options.int8 = given["--dtype"] == "int8";
+  options.packed_cache = given["--packed-cache"];
   options.top_k = static_cast<int>(number("--top-k", options.top_k));
   options.top_p = number("--top-p", 0);
   return options;
@@ -119,9 +125,12 @@ class Suggestions {
 };
 
 void run(const Options& options) {
+  const auto hash = gpt2::weights_hash(gpt2::find_weight_files(options.model));
   const auto model = gpt2::load_model(
-      options.model,
-      {.kv_dtype = options.fp16 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32, .threads = options.threads});
+      options.model, {.dtype = options.int8 ? gpt2::ComputeType::kInt8 : gpt2::ComputeType::kFp32,
+                      .kv_dtype = options.fp16 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32,
+                      .threads = options.threads,
+                      .packed_cache = {.folder = options.packed_cache, .weights_hash = hash}});
   Suggestions suggestions(*model, options);
   for (int i = 0; i < 3; ++i) suggestions.step();
   if (options.wait) {

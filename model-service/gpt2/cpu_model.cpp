@@ -252,13 +252,13 @@ std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const 
   at::set_num_threads(std::max(threads, 1));
   const Checkpoint checkpoint(folder);
   ModelSummary summary = summarize(checkpoint, config);
-  std::unique_ptr<CpuModel::Parts> parts(
-      new CpuModel::Parts{.config = config,
-                          .threads = std::max(threads, 1),
-                          .summary = std::move(summary),
-                          .weights = load_weights(checkpoint, config, options.dtype, options.progress),
-                          .cache = KvCache(config, options.kv_dtype, options.kv_bytes),
-                          .workspace = {}});
+  std::unique_ptr<CpuModel::Parts> parts(new CpuModel::Parts{
+      .config = config,
+      .threads = std::max(threads, 1),
+      .summary = std::move(summary),
+      .weights = load_weights(checkpoint, config, options.dtype, options.packed_cache, options.progress),
+      .cache = KvCache(config, options.kv_dtype, options.kv_bytes),
+      .workspace = {}});
   return std::make_unique<CpuModel>(std::move(parts));
 }
 

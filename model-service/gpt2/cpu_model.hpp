@@ -11,6 +11,7 @@
 #include "model-service/gpt2/compute_type.hpp"
 #include "model-service/gpt2/kv_type.hpp"
 #include "model-service/gpt2/model_summary.hpp"
+#include "model-service/gpt2/packed_cache.hpp"
 
 namespace inkfleet::gpt2 {
 
@@ -19,6 +20,7 @@ struct LoadOptions {
   KvType kv_dtype = KvType::kFp32;  ///< of the cache of keys and values
   int threads = 0;                  ///< that a step may use; 0: as many as the machine has
   std::size_t kv_bytes = 1 << 30;   ///< for keys and values; must hold one full context
+  PackedCacheOptions packed_cache;  ///< of int8; by default nothing is kept
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;  ///< may be empty
 };
 

@@ -3,20 +3,13 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
-#include <cstring>
-
 namespace inkfleet::gpt2 {
-
-Embedding::Embedding(const TensorView& table)
-    : dtype_(table.dtype),
-      width_(static_cast<std::size_t>(table.shape.at(1))),
-      data_(table.bytes.begin(), table.bytes.end()) {}
 
 template <class Function>
 void Embedding::visit_row(int row, Function use) const {
   const auto visit = [&](auto zero) {
     using Element = decltype(zero);
-    const auto* elements = reinterpret_cast<const Element*>(data_.data()) + row * width_;
+    const auto* elements = reinterpret_cast<const Element*>(table_) + row * width_;
     for (std::size_t i = 0; i < width_; ++i) use(i, static_cast<float>(elements[i]));
   };
   if (dtype_ == "F16") return visit(c10::Half{});

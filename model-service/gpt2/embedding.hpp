@@ -2,17 +2,16 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
-
-#include "model-service/gpt2/safetensors.hpp"
+#include <utility>
 
 namespace inkfleet::gpt2 {
 
-/// A table of vectors, kept as the file has them (F32, F16 or BF16) and converted row by row.
+/// A table of vectors, kept as the checkpoint has them (F32, F16 or BF16) and converted row by row.
 class Embedding {
  public:
-  /// `table` is [rows, width].
-  explicit Embedding(const TensorView& table);
+  /// `table` is [rows, width] of that type, aligned for it, and must outlive this object.
+  Embedding(std::string dtype, const std::byte* table, int width)
+      : dtype_(std::move(dtype)), width_(static_cast<std::size_t>(width)), table_(table) {}
 
   void copy_row(int row, float* out) const;
   void add_row(int row, float* out) const;
@@ -23,7 +22,7 @@ class Embedding {
 
   std::string dtype_;
   std::size_t width_;
-  std::vector<std::byte> data_;
+  const std::byte* table_;
 };
 
 }  // namespace inkfleet::gpt2

@@ -20,7 +20,7 @@ float median(std::vector<float> values) {
 
 }  // namespace
 
-std::vector<float> fold_outliers(LayerNorm& norm) {
+std::vector<float> fold_outliers(const LayerNorm& norm) {
   std::vector<float> factors(norm.weight.size());
   for (std::size_t i = 0; i < factors.size(); ++i) {
     factors[i] = std::abs(norm.bias[i]) + kReach * std::abs(norm.weight[i]);

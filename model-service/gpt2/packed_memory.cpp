@@ -2,38 +2,64 @@
 
 #include <sys/mman.h>
 
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 #include <new>
 #include <stdexcept>
+#include <string>
 
 namespace inkfleet::gpt2 {
 namespace {
 
+constexpr std::size_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kAlignment = 64;
 
 constexpr std::size_t round_up_to(std::size_t bytes, std::size_t step) {
   return (bytes + step - 1) / step * step;
 }
 
-}  // namespace
-
-void PackedMemory::Free::operator()(std::byte* p) const {
-  std::free(p);
+std::byte* map_anonymous(std::size_t bytes) {
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) throw std::bad_alloc();
+  return static_cast<std::byte*>(data);
 }
 
-PackedMemory::PackedMemory(std::size_t bytes) : size_(round_up_to(bytes, kAlignment)) {
-  if (size_ == 0) return;
-  const std::size_t alignment = size_ >= kHugePage ? kHugePage : kAlignment;
-  const std::size_t whole = round_up_to(size_, alignment);
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, whole)));
-  if (!memory_) throw std::bad_alloc();
+/// Huge pages begin at multiples of their size: maps more than is wanted and gives back both ends.
+std::byte* map_huge(std::size_t bytes) {
+  std::byte* const data = map_anonymous(bytes + kHugePage);
+  const std::size_t before = kHugePage - reinterpret_cast<std::uintptr_t>(data) % kHugePage;
+  ::munmap(data, before);
+  if (before < kHugePage) ::munmap(data + before + bytes, kHugePage - before);
   // Refused where there are none: ordinary pages will do.
-  if (alignment == kHugePage) static_cast<void>(::madvise(memory_.get(), whole, MADV_HUGEPAGE));
+  static_cast<void>(::madvise(data + before, bytes, MADV_HUGEPAGE));
+  return data + before;
+}
+
+}  // namespace
+
+void PackedMemory::Unmap::operator()(std::byte* p) const {
+  ::munmap(p, mapped);
+}
+
+PackedMemory::PackedMemory(std::size_t bytes) : size_(packed_size(bytes)) {
+  if (size_ == 0) return;
+  const bool huge = size_ >= kHugePage;
+  const std::size_t whole = round_up_to(size_, huge ? kHugePage : kPage);
+  memory_ = {huge ? map_huge(whole) : map_anonymous(whole), Unmap{whole}};
+}
+
+PackedMemory PackedMemory::map(int fd, std::uint64_t offset, std::size_t bytes) {
+  PackedMemory result;
+  result.size_ = packed_size(bytes);
+  if (result.size_ == 0) return result;
+  void* data = ::mmap(nullptr, result.size_, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset));
+  if (data == MAP_FAILED) throw std::runtime_error(std::string("cannot map: ") + std::strerror(errno));
+  result.memory_ = {static_cast<std::byte*>(data), Unmap{result.size_}};
+  return result;
 }
 
 std::byte* PackedMemory::take(std::size_t bytes) {
-  const std::size_t needed = round_up_to(bytes, kAlignment);
+  const std::size_t needed = packed_size(bytes);
   if (needed > size_ - taken_) throw std::logic_error("packed memory: asked for more than was planned");
   std::byte* found = memory_.get() + taken_;
   taken_ += needed;

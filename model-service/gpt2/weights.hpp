@@ -11,6 +11,7 @@
 #include "model-service/gpt2/linear.hpp"
 #include "model-service/gpt2/model_summary.hpp"
 #include "model-service/gpt2/outlier_fold.hpp"
+#include "model-service/gpt2/packed_cache.hpp"
 #include "model-service/gpt2/packed_memory.hpp"
 
 /// A GPT-2's parameters, ready to compute with. Members are named as in the checkpoint.
@@ -31,16 +32,18 @@ struct Weights {
   std::vector<Block> h;
   LayerNorm ln_f;
   Linear lm_head;       ///< C -> V
-  PackedMemory packed;  ///< what the linears of int8 point into
+  WeightMemory memory;  ///< what all of these point into, but for fp32's linears
 };
 
 /// Called with bytes done and bytes in all.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Converts and packs every tensor for `dtype`. `checkpoint` is not needed afterwards. Throws
-/// std::runtime_error naming file, tensor, expected and found.
+/// Converts and packs every tensor for `dtype`; in int8, only if `cache` has not kept the result. (What
+/// oneDNN makes of fp32 weights is its own, and twice as large as the checkpoint: that is not kept.)
+/// `checkpoint` is not needed afterwards. Throws std::runtime_error naming file, tensor, expected and found;
+/// a cache that cannot be used only makes it slower.
 Weights load_weights(const Checkpoint& checkpoint, const Config& config, ComputeType dtype,
-                     const Progress& progress);
+                     const PackedCacheOptions& cache, const Progress& progress);
 
 /// Whether the output head is the token embedding: there is no lm_head.weight, or it holds the same bytes.
 /// One that differs is used, whatever tie_word_embeddings says, as transformers 5 does.

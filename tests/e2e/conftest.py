@@ -47,8 +47,16 @@ class Fleet:
         return f"ws://{self.gateway.address}/ws/{kind}/writeup/text_generation/session/{name}/"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """The programs' caches are not those of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory):
+def fleet(cache, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fleet")
     fleet = Fleet({name: programs.start_model(name, folder) for name in ALIASES}, folder)
     try:

@@ -247,10 +247,12 @@ TEST(Int8Linear, PacksBothLayoutsOfAMatrixAlike) {
 }
 
 TEST(OutlierFold, DividesWhatStandsOutAndNothingElse) {
-  LayerNorm norm{std::vector<float>(64, 1.0F), std::vector<float>(64, -0.5F)};
-  norm.weight[5] = -40;
-  norm.bias[9] = 70;
-  const LayerNorm before = norm;
+  std::vector<float> weight(64, 1.0F), bias(64, -0.5F);
+  weight[5] = -40;
+  bias[9] = 70;
+  const LayerNorm norm{weight, bias};
+  auto weight_before = weight, bias_before = bias;
+  const LayerNorm before{weight_before, bias_before};
   const auto factors = fold_outliers(norm);
   for (int i = 0; i < 64; ++i) {
     EXPECT_EQ(factors[i] > 1, i == 5 || i == 9) << i;
