@@ -13,6 +13,8 @@ using State = Suggestion::State;
 /// Tokens of completed requests that an `accept` can still name: 4 MiB.
 constexpr std::size_t kCompletedTokens = std::size_t{1} << 20U;
 
+constexpr std::chrono::milliseconds kRetryAfter{1000};
+
 /// After this time nobody types that text any more.
 constexpr std::chrono::seconds kWarmupPatience{60};
 
@@ -81,8 +83,9 @@ void Scheduler::expire_warmups(TimePoint now, Events& events) {
 }
 
 void Scheduler::end_warmup(WarmingPrompt& warming, ErrorCode code, std::string message, Events& events) {
-  events.push_back(
-      {warming.warmup.key, proto::Error{.code = code, .message = std::move(message), .frame = "prefill"}});
+  proto::Error error{.code = code, .message = std::move(message), .frame = "prefill"};
+  if (code == ErrorCode::kOverloaded) error.retry_after = kRetryAfter;
+  events.push_back({warming.warmup.key, std::move(error)});
 }
 
 // ---- accept -----------------------------------------------------------------------------------------------
@@ -92,6 +95,9 @@ void Scheduler::accept(RequestKey key, int index, int tokens, TimePoint now, Eve
     return std::span(all).first(std::min(all.size(), static_cast<std::size_t>(tokens)));
   };
   if (auto* generation = find(key)) {
+    const auto& all = generation->suggestions;
+    const bool known = std::any_of(all.begin(), all.end(), [&](const auto& s) { return s.index == index; });
+    if (!known) return;
     for (auto& suggestion : generation->suggestions) {
       if (suggestion.index != index) {
         finish(*generation, suggestion, proto::FinishReason::kCancelled, events);

@@ -307,10 +307,10 @@ TEST_F(GatewayTest, AnExistingEditorIsServed) {
   const auto asked = service.expect<Suggest>();
   EXPECT_EQ(asked.prompt, "typed");
   service.send(Started{.id = asked.id});
-  service.send(Delta{.id = asked.id, .text = " more"});
+  service.send(Delta{.id = asked.id, .text = " more", .tokens = {7}});
   EXPECT_EQ(next(page)["message"], json({{"prompt", "typed"}, {"text_0", "more"}}));
   EXPECT_EQ(next(twin)["message"]["text_0"], "more");
-  service.send(Delta{.id = asked.id, .offset = 1, .text = " text"});
+  service.send(Delta{.id = asked.id, .offset = 1, .text = " text", .tokens = {8}});
   service.send(Finished{.id = asked.id});
   service.send(completed(asked.id));
   EXPECT_EQ(next(page)["message"]["text_0"], "more text");

@@ -85,6 +85,7 @@ TEST(Prefill, BeyondTheQueueOrTooLateEndsInAnError) {
   const auto second = bench.prefill("two");
   ASSERT_EQ(bench.transcripts[second].errors.size(), 1U);
   EXPECT_EQ(bench.transcripts[second].errors[0].code, ErrorCode::kOverloaded);
+  EXPECT_TRUE(bench.transcripts[second].errors[0].retry_after.has_value());
   bench.now += 60s;
   bench.run();
   ASSERT_EQ(bench.transcripts[first].errors.size(), 1U);
@@ -159,8 +160,12 @@ TEST(Accept, OfACompletedRequestKeepsItsTextLongest) {
 
 TEST(Accept, OfAnUnknownRequestOrIndexDoesNothing) {
   Bench bench;
+  const auto live = bench.submit({.prompt = "other", .n = 2, .max_tokens = 5});
+  bench.step();
+  bench.accept(live, 2, 3);
   const auto key = bench.submit({.prompt = "hello", .max_tokens = 2});
   bench.run();
+  EXPECT_THAT(bench.transcripts[live].suggestions.at(1).finished, ElementsAre(FinishReason::kLength));
   bench.accept(key, 7, 3);
   bench.accept(99, 0, 3);
   EXPECT_TRUE(bench.scheduler.idle());
