@@ -25,7 +25,7 @@ class System:
         prompts = len(work["prompts"])
         sequences = max(prompts, work["n"])
         length = lengths.pop()
-        shared = ["-pps"] if prompts == 1 else []
+        shared = ["-pps", "-kvu"] if prompts == 1 else []  # one unified cache is the faster for a shared prompt
         room = (length if shared else prompts * length) + sequences * work["max_tokens"]
         threads = str(self.config["threads"])
         return [self.program, "-m", self.config["model"], "-t", threads, "-tb", threads, "-c", str(room + 256), *shared,
