@@ -5,7 +5,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test test-sanitized bench format check-format clean
+.PHONY: help build demo test test-sanitized bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,12 @@ test-sanitized: ## the tests of all that has no torch, under AddressSanitizer an
 	@cmake --build --preset asan --parallel $(JOBS)
 	@ctest --preset asan --parallel $(JOBS)
 
-bench: build ## measure beside transformers on a gpt2-medium-shaped random model (about 10 minutes)
-	@bench/side_by_side/run --bin $(BIN)
+bench: build ## measure beside the peers on a gpt2-medium-shaped random model (about an hour; leave the machine alone)
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target perplexity
+	@bench/peers/run --bin $(CURDIR)/$(BIN)
+
+bench-quick: build ## the same with two peers and two kinds of work (at most 6 minutes once all is installed)
+	@bench/peers/run --quick --bin $(CURDIR)/$(BIN)
 
 format: ## rewrite the C++ sources with clang-format
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' '*.cu' | xargs clang-format -i

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "model-service/engine_host.hpp"
 #include "model-service/gpt2/cpu_probe.hpp"
@@ -26,6 +27,7 @@ struct ServiceFlags {
   ModelFlags model;
   int max_queue = static_cast<int>(proto::limits::kQueuedRequests);
   int drain_seconds = 30;
+  std::string prefix_cache = "on";
 };
 
 // Lets what runs finish, within a limit, while nothing new is taken.
@@ -63,8 +65,9 @@ void serve(const net::CommonFlags& flags, const ServiceFlags& own) {
   }
   net::announce_listening(server.listen(net::parse_endpoint("--listen", flags.listen)));
 
-  const EngineHost host(io.get_executor(), own.model, {.max_queue = own.max_queue}, state, service_metrics,
-                        net::announce_ready);
+  const EngineHost host(io.get_executor(), own.model,
+                        {.max_queue = own.max_queue, .prefix_cache = own.prefix_cache == "on"}, state,
+                        service_metrics, net::announce_ready);
   net::spawn(io.get_executor(), "shutdown",
              shut_down(io, state, server, std::chrono::seconds(own.drain_seconds)),
              net::OnFailure::kEndProgram);
@@ -85,6 +88,9 @@ int main(int argc, char** argv) {
       ->required();
   cli.add_option("--max-queue", flags.max_queue, "Requests that may wait; beyond, they are refused at once")
       ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  cli.add_option("--prefix-cache", flags.prefix_cache, "Reuse keys and values of equal beginnings of texts")
+      ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   cli.add_option("--drain-seconds", flags.drain_seconds,
                  "How long running requests may take to finish on SIGTERM")

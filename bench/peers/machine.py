@@ -1,0 +1,34 @@
+"""The machine, as far as it matters for times."""
+
+import os
+import pathlib
+import platform
+
+
+def read(path):
+    path = pathlib.Path(path)
+    return path.read_text().strip() if path.exists() else None
+
+
+def cpu_field(name):
+    for line in open("/proc/cpuinfo"):
+        if line.split(":")[0].strip() == name:
+            return line.split(":", 1)[1].strip()
+    return None
+
+
+def describe():
+    flags = (cpu_field("flags") or "").split()
+    wanted = ("avx", "fma", "f16c", "amx", "hypervisor")
+    memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    return {
+        "cpu": cpu_field("model name") or platform.processor(),
+        "family_model_stepping": [cpu_field(name) for name in ("cpu family", "model", "stepping")],
+        "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)),
+        "flags": [flag for flag in flags if flag.startswith(wanted)],
+        "memory_gib": round(memory / 2**20, 1),
+        "kernel": platform.release(),
+        "governor": read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "load_at_start": os.getloadavg()[0],
+    }
