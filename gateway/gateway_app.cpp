@@ -56,7 +56,8 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
       metrics_(metrics),
       counts_(metrics),
       relay_(counts_),
-      legacy_(relay_, router_),
+      answers_(relay_),
+      legacy_(answers_, router_),
       tick_(std::make_unique<asio::steady_timer>(executor_)),
       admin_elsewhere_(!config.admin_listen.empty()) {
   for (const auto& route : config.routes) {

@@ -52,6 +52,7 @@ class GatewayApp : public net::HttpApp {
   GatewayMetrics counts_;
   Relay relay_;
   std::vector<std::unique_ptr<WsUpstream>> upstreams_;
+  SharedAnswers answers_;
   LegacySessions legacy_;
   std::unique_ptr<boost::asio::steady_timer> tick_;
   std::uint64_t connections_ = 0;

@@ -22,22 +22,11 @@ std::string message_of(const std::string& prompt, const std::vector<std::string>
   return proto::dump_json({{"message", std::move(message)}});
 }
 
-proto::Suggest suggest_of(const LegacyRequest& request, std::uint64_t session, std::uint64_t number) {
-  return {.id = std::to_string(number),
-          .prompt = request.prompt,
-          .document = fmt::format("l{}", session),
-          .n = request.batch_size,
-          .max_tokens = request.length,
-          .temperature = request.temperature,
-          .top_k = request.top_k,
-          .top_p = request.top_p};
-}
-
 }  // namespace
 
-LegacySession::LegacySession(Relay& relay, const Router& router, std::uint64_t number,
+LegacySession::LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number,
                              std::function<Clock::time_point()> now)
-    : relay_(relay), router_(router), number_(number), now_(std::move(now)) {}
+    : answers_(answers), router_(router), number_(number), now_(std::move(now)) {}
 
 bool LegacySession::join(const std::shared_ptr<net::WebSocketPeer>& socket) {
   if (sockets_.size() >= kSockets) return false;
@@ -64,47 +53,27 @@ void LegacySession::on_message(std::string_view text) {
 void LegacySession::start(LegacyRequest request) {
   stop();
   const auto number = ++request_;
-  running_ = true;
   prompt_ = request.prompt;
-  raw_.assign(request.batch_size, "");
-  ended_.assign(request.batch_size, false);
   shown_.clear();
-  const auto ticket = relay_.start({.model = request.model,
-                                    .door = Door::kLegacy,
-                                    .suggest = suggest_of(request, number_, number),
-                                    .answer = [this, number](const auto& frame) { on_frame(number, frame); }},
-                                   now_());
-  if (running_) ticket_ = ticket;  // it may have ended already
+  const auto listen = [this, number](const LegacyAnswer& answer) {
+    if (number == request_) show(answer);
+  };
+  const auto ticket = answers_.ask(request, "", fmt::format("l{}", number_), listen, now_());
+  if (number == request_) ticket_ = ticket;
 }
 
 void LegacySession::stop() {
-  if (std::exchange(running_, false)) relay_.abandon(ticket_);
+  ++request_;
+  answers_.leave(std::exchange(ticket_, 0));
 }
 
-void LegacySession::on_frame(std::uint64_t request, const proto::ServerFrame& frame) {
-  if (request != request_ || !running_) return;
-  const auto is_ours = [this](int index) {
-    return index >= 0 && static_cast<std::size_t>(index) < raw_.size();
-  };
-  if (const auto* delta = std::get_if<proto::Delta>(&frame); delta && is_ours(delta->index)) {
-    raw_[delta->index] += delta->text;
-    show(false);
-  } else if (const auto* finished = std::get_if<proto::Finished>(&frame);
-             finished && is_ours(finished->index)) {
-    ended_[finished->index] = finished->reason != proto::FinishReason::kFailed;
-    show(false);
-  } else if (std::holds_alternative<proto::Completed>(frame)) {
-    running_ = false;
-    show(true);
-  } else if (std::holds_alternative<proto::Error>(frame)) {
-    running_ = false;
-    say(prompt_, {kFailed});
-  }
-}
-
-void LegacySession::show(bool final) {
+void LegacySession::show(const LegacyAnswer& answer) {
+  if (answer.state == LegacyAnswer::State::kFailed) return say(prompt_, {kFailed});
+  const bool final = answer.state == LegacyAnswer::State::kCompleted;
   std::vector<std::string> texts;
-  for (std::size_t i = 0; i < raw_.size(); ++i) texts.push_back(clean_text(raw_[i], !ended_[i] && !final));
+  for (std::size_t i = 0; i < answer.raw.size(); ++i) {
+    texts.push_back(clean_text(answer.raw[i], !answer.ended[i] && !final));
+  }
   const bool is_news = shown_.empty()
                            ? std::ranges::any_of(texts, [](const auto& text) { return !text.empty(); })
                            : texts != shown_;
@@ -148,8 +117,9 @@ class LegacySessions::Socket : public net::WebSocketSession {
   bool joined_ = false;
 };
 
-LegacySessions::LegacySessions(Relay& relay, const Router& router, std::function<Clock::time_point()> now)
-    : relay_(relay), router_(router), now_(std::move(now)) {}
+LegacySessions::LegacySessions(SharedAnswers& answers, const Router& router,
+                               std::function<Clock::time_point()> now)
+    : answers_(answers), router_(router), now_(std::move(now)) {}
 
 bool LegacySessions::has_room(const std::string& name) const {
   const auto found = by_name_.find(name);
@@ -159,7 +129,7 @@ bool LegacySessions::has_room(const std::string& name) const {
 std::unique_ptr<net::WebSocketSession> LegacySessions::open(const std::string& name,
                                                             std::shared_ptr<net::WebSocketPeer> peer) {
   auto& session = by_name_[name];
-  if (!session) session = std::make_shared<LegacySession>(relay_, router_, ++last_number_, now_);
+  if (!session) session = std::make_shared<LegacySession>(answers_, router_, ++last_number_, now_);
   return std::make_unique<Socket>(*this, name, session, std::move(peer));
 }
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "gateway/legacy_request.hpp"
-#include "gateway/relay.hpp"
+#include "gateway/shared_answers.hpp"
 #include "net/websocket.hpp"
 
 namespace inkfleet::gateway {
@@ -21,7 +21,7 @@ class LegacySession {
   static constexpr std::size_t kSockets = 8;
 
   /// `number` is one no other session has.
-  LegacySession(Relay& relay, const Router& router, std::uint64_t number,
+  LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number,
                 std::function<Clock::time_point()> now);
 
   /// False when kSockets have joined already.
@@ -37,11 +37,10 @@ class LegacySession {
  private:
   void start(LegacyRequest request);
   void stop();
-  void on_frame(std::uint64_t request, const proto::ServerFrame& frame);
-  void show(bool final);
+  void show(const LegacyAnswer& answer);
   void say(const std::string& prompt, const std::vector<std::string>& texts);
 
-  Relay& relay_;
+  SharedAnswers& answers_;
   const Router& router_;
   std::uint64_t number_;
   std::function<Clock::time_point()> now_;
@@ -49,18 +48,16 @@ class LegacySession {
 
   // The newest request; answers of older ones are not shown.
   std::uint64_t request_ = 0;
-  Relay::Ticket ticket_ = 0;
-  bool running_ = false;
+  SharedAnswers::Ticket ticket_ = 0;
   std::string prompt_;
-  std::vector<std::string> raw_;    // as the model writes it, by suggestion
-  std::vector<bool> ended_;         // by suggestion: nothing more comes, nothing is held back
   std::vector<std::string> shown_;  // as last sent; empty before the first message
 };
 
 /// The sessions that exist, by name.
 class LegacySessions {
  public:
-  LegacySessions(Relay& relay, const Router& router, std::function<Clock::time_point()> now = Clock::now);
+  LegacySessions(SharedAnswers& answers, const Router& router,
+                 std::function<Clock::time_point()> now = Clock::now);
 
   /// Whether one more socket may join the session of this name.
   bool has_room(const std::string& name) const;
@@ -74,7 +71,7 @@ class LegacySessions {
  private:
   class Socket;
 
-  Relay& relay_;
+  SharedAnswers& answers_;
   const Router& router_;
   std::function<Clock::time_point()> now_;
   std::map<std::string, std::shared_ptr<LegacySession>> by_name_;

@@ -77,8 +77,7 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   budget_.on_request();
   auto& suggest = order.suggest;
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
-  auto* upstream =
-      models_[order.model].choose({.document = suggest.document.value_or(""), .engine = ""}, now);
+  auto* upstream = models_[order.model].choose({.document = document_of(order), .engine = ""}, now);
   auto id = std::exchange(suggest.id, service_id(ticket, 0));
   Progress progress(suggest);
   const auto at = live_
@@ -99,6 +98,10 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
                    Outcome::kNeutral, now);
   }
   return ticket;
+}
+
+std::string Relay::document_of(const Order& order) {
+  return order.suggest.document ? *order.suggest.document : order.document;
 }
 
 void Relay::cancel(Ticket ticket, std::optional<int> index) {
@@ -250,7 +253,7 @@ void Relay::move(Live::iterator at, std::string_view why, Outcome outcome, proto
   }
   auto& suggest = request.order.suggest;
   auto& balancer = models_[request.order.model];
-  auto* const next = balancer.choose({.document = suggest.document.value_or(""),
+  auto* const next = balancer.choose({.document = document_of(request.order),
                                       .avoid = request.upstream,
                                       .engine = balancer.engine_of(*request.upstream)},
                                      now);

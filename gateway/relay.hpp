@@ -46,6 +46,7 @@ struct Order {
   std::string model;
   Door door = Door::kProtocol;
   proto::Suggest suggest;  ///< its document must already be unique among all who ask
+  std::string document{};  ///< keeps a text with one service when `suggest` names none
   std::function<void(proto::ServerFrame)> answer;
   std::function<void(Served)> completed = nullptr;  ///< called right before `answer` gets `completed`
 };
@@ -146,6 +147,7 @@ class Relay {
 
   using Outcome = Balancer::Outcome;
 
+  static std::string document_of(const Order& order);
   std::vector<Ticket> tickets_of(const Upstream& upstream) const;
   Live::iterator find(const Upstream& from, const std::string* id);
   void answer(Request& request, proto::ServerFrame frame);
