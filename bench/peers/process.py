@@ -1,5 +1,6 @@
 """A driver's process and all it starts: at rest (SIGSTOP) except while it answers."""
 
+import ctypes
 import json
 import os
 import selectors
@@ -7,6 +8,15 @@ import signal
 import subprocess
 
 from paths import LOGS
+
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def end_with_parent():
+    """A driver at rest would outlive a harness that is killed."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Failure(Exception):
@@ -20,7 +30,7 @@ class Process:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                start_new_session=True, env={**os.environ, **(environment or {})})
+                start_new_session=True, preexec_fn=end_with_parent, env={**os.environ, **(environment or {})})
         self.buffer = b""
 
     def started(self, seconds):
