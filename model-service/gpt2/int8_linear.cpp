@@ -155,6 +155,7 @@ float* Int8Linear::apply(const float* input, int rows, Int8Workspace& work) cons
                           .row_count = rows,
                           .row_stride = quantized_stride(in_),
                           .panel = panels_ + panel * panel_bytes(in_),
+                          .next_panel = panels_ + (panel + 1) * panel_bytes(in_),
                           .sums = sums_ + first,
                           .scales = scales_ + first,
                           .bias = bias_ + first,

@@ -39,14 +39,15 @@ struct Int8Product {
   const std::uint8_t* rows;    ///< [row_count, row_stride]
   const RowScale* row_scales;  ///< [row_count]
   int row_count;
-  std::ptrdiff_t row_stride;  ///< quantized_stride(inputs)
-  const std::int8_t* panel;   ///< [D][kPanelColumns][kLaneDepth], 64-byte aligned; 0 behind the inputs
-  const std::int32_t* sums;   ///< [kPanelColumns]: of each column's weights, negative
-  const float* scales;        ///< [kPanelColumns]
-  const float* bias;          ///< [kPanelColumns]
-  int depth;                  ///< D
-  int columns;                ///< of the panel that the output has: the last panel may hold fewer
-  float* out;                 ///< [row_count, out_stride], at the panel's first column
+  std::ptrdiff_t row_stride;      ///< quantized_stride(inputs)
+  const std::int8_t* panel;       ///< [D][kPanelColumns][kLaneDepth], 64-byte aligned; 0 behind the inputs
+  const std::int8_t* next_panel;  ///< what comes after it: asked for ahead, never read
+  const std::int32_t* sums;       ///< [kPanelColumns]: of each column's weights, negative
+  const float* scales;            ///< [kPanelColumns]
+  const float* bias;              ///< [kPanelColumns]
+  int depth;                      ///< D
+  int columns;                    ///< of the panel that the output has: the last panel may hold fewer
+  float* out;                     ///< [row_count, out_stride], at the panel's first column
   std::ptrdiff_t out_stride;
 };
 

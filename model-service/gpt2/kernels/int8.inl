@@ -9,8 +9,36 @@ typedef std::int32_t Lane __attribute__((aligned(1), may_alias));
 
 constexpr int kPanelVecs = kPanelColumns / kLanes;
 constexpr int kPanelStep = kPanelColumns * kLaneDepth;  // bytes of a panel for kLaneDepth inputs
-/// How far ahead weights are asked for: a single row takes them faster than the machine guesses.
+constexpr int kCacheLine = 64;
+/// Weights of this panel are asked for so far ahead.
 constexpr int kPrefetchBytes = 4096;
+/// Where a page of 4 KiB begins, the machine's own prefetching stops; it takes up the page after next when it sees its
+/// first lines asked for.
+constexpr int kPageLines = 4;
+constexpr int kPageSteps = 4096 / kPanelStep;
+
+/// Asks for the next panel while sums over this one are made, spread evenly over all passes over it, so that memory is
+/// not idle while what the later passes need is in the cache already. Not worth its instructions with one pass.
+class NextPanel {
+ public:
+  NextPanel(const std::int8_t* panel, int depth, int pass, int passes)
+      : at_(panel + static_cast<std::ptrdiff_t>(depth) * pass / passes * kPanelStep),
+        every_(passes),
+        wait_(passes > 1 ? 1 : depth + 1) {}
+
+  /// Once for each kLaneDepth inputs.
+  inline void tick() {
+    if (--wait_ > 0) return;
+    wait_ = every_;
+    for (int byte = 0; byte < kPanelStep; byte += kCacheLine) __builtin_prefetch(at_ + byte, 0, 2);
+    at_ += kPanelStep;
+  }
+
+ private:
+  const std::int8_t* at_;
+  int every_;
+  int wait_;
+};
 
 static inline IntVec load_ints(const void* p) {
   return *static_cast<const UnalignedIntVec*>(p);
@@ -48,7 +76,7 @@ static RowScale quantize_row(const float* x, int width, std::uint8_t* out) {
 
 /// Rows rows times Vecs vectors of columns, in registers.
 template <int Rows, int Vecs>
-static inline void multiply_tile(const Int8Product& p, int row, int vec) {
+static inline void multiply_tile(const Int8Product& p, int row, int vec, NextPanel next) {
   IntVec sums[Rows][Vecs];
   for (int r = 0; r < Rows; ++r) {
     const std::int32_t zero_point = p.row_scales[row + r].zero_point;
@@ -62,6 +90,12 @@ static inline void multiply_tile(const Int8Product& p, int row, int vec) {
       weights[v] = load_ints(w + v * kLanes * kLaneDepth);
       __builtin_prefetch(w + v * kLanes * kLaneDepth + kPrefetchBytes);
     }
+    if (d % kPageSteps == 0) {
+      for (int line = 0; line < kPageLines; ++line) {
+        __builtin_prefetch(w + 2 * kPrefetchBytes + line * kCacheLine, 0, 2);
+      }
+    }
+    next.tick();
     for (int r = 0; r < Rows; ++r) {
       const IntVec inputs = IntVec{} + *reinterpret_cast<const Lane*>(x + r * p.row_stride);
       for (int v = 0; v < Vecs; ++v) sums[r][v] = dot(sums[r][v], inputs, weights[v]);
@@ -83,23 +117,28 @@ static inline void multiply_tile(const Int8Product& p, int row, int vec) {
 }
 
 template <int Rows>
-static void multiply_rows(const Int8Product& p, int row) {
+static void multiply_rows(const Int8Product& p, int row, int tile, int tiles) {
   constexpr int kVecs = Rows == 1 ? kPanelVecs : kTileVecs;  // a single row reads a panel from front to back
-  for (int vec = 0; vec < kPanelVecs; vec += kVecs) multiply_tile<Rows, kVecs>(p, row, vec);
+  constexpr int kPasses = kPanelVecs / kVecs;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const NextPanel next(p.next_panel, p.depth, tile * kPasses + pass, tiles * kPasses);
+    multiply_tile<Rows, kVecs>(p, row, pass * kVecs, next);
+  }
 }
 
 template <int Rows>
-static void multiply_rows(const Int8Product& p, int row, int rows) {
-  if (rows == Rows) return multiply_rows<Rows>(p, row);
-  if constexpr (Rows > 1) multiply_rows<Rows - 1>(p, row, rows);
+static void multiply_rows(const Int8Product& p, int row, int rows, int tile, int tiles) {
+  if (rows == Rows) return multiply_rows<Rows>(p, row, tile, tiles);
+  if constexpr (Rows > 1) multiply_rows<Rows - 1>(p, row, rows, tile, tiles);
 }
 
 /// Tiles of nearly equal height: the last one is not much cheaper for being low.
 static void multiply(const Int8Product& p) {
   int row = 0;
-  for (int tiles = (p.row_count + kTileRows - 1) / kTileRows; tiles > 0; --tiles) {
-    const int rows = (p.row_count - row + tiles - 1) / tiles;
-    multiply_rows<kTileRows>(p, row, rows);
+  const int tiles = (p.row_count + kTileRows - 1) / kTileRows;
+  for (int tile = 0; tile < tiles; ++tile) {
+    const int rows = (p.row_count - row + tiles - tile - 1) / (tiles - tile);
+    multiply_rows<kTileRows>(p, row, rows, tile, tiles);
     row += rows;
   }
 }

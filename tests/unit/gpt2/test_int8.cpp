@@ -57,6 +57,7 @@ struct Problem {
                       .row_count = rows,
                       .row_stride = quantized_stride(in),
                       .panel = panel.data(),
+                      .next_panel = panel.data(),
                       .sums = sums.data(),
                       .scales = scales.data(),
                       .bias = bias.data(),
