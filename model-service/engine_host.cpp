@@ -1,5 +1,6 @@
 #include "model-service/engine_host.hpp"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
@@ -56,6 +57,7 @@ void EngineHost::serve(LoadedModel loaded) {
            .shape = loaded.model->shape(),
            .engine = engine_.get(),
            .max_queue = options_.max_queue});
+  ::malloc_trim(0);  // loading leaves tens of megabytes behind that nothing will ask for again
   engine_->run(*loaded.model);
 }
 

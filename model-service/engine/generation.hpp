@@ -42,8 +42,8 @@ struct Suggestion {
 };
 
 /// A request from admission to its end. The prompt is fed once, by a sequence of its own; then every
-/// suggestion continues from the prompt's cache blocks: whole ones are shared, the last, partly filled one is
-/// copied.
+/// suggestion continues from the prompt's cache blocks: whole ones are shared; the last, partly filled one the
+/// first suggestion goes on filling, and the others have copies of it.
 struct Generation {
   Request request;
   int cached_tokens = 0;  ///< of the prompt, taken from the prefix cache
@@ -51,6 +51,7 @@ struct Generation {
   bool prompt_done = false;
   BlockTable
       reserved;  ///< the first suggestion's own blocks, taken with the prompt's so that it can always start
+  bool last_block_taken = false;  ///< by a suggestion that goes on in it
   bool told_waiting = false;
   std::vector<Suggestion> suggestions;
   int completion_tokens = 0;

@@ -204,7 +204,7 @@ void Scheduler::admit(TimePoint now, Events& events) {
   const auto start_next = [&] {
     auto& next = *queue_.front();
     return sequences_ < options_.max_sequences &&
-           start_prompt(next.prompt, next.prompt.pending.size() - 1, next.reserved, own_blocks(next));
+           start_prompt(next.prompt, next.prompt.pending.size() - 1, next.reserved, first_own_blocks(next));
   };
   while (room && !queue_.empty() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
     auto& started = *queue_.front();
@@ -222,7 +222,7 @@ bool Scheduler::admit_suggestions(Generation& generation) {
   if (!generation.prompt_done) return true;
   for (auto& suggestion : generation.suggestions) {
     if (suggestion.state != State::kWaiting) continue;
-    const int needed = generation.reserved.size() > 0 ? 0 : own_blocks(generation);
+    const int needed = generation.last_block_taken ? own_blocks(generation) : 0;
     if (sequences_ >= options_.max_sequences || !cache_.make_room(needed)) return false;
     start_suggestion(generation, suggestion);
   }
@@ -258,16 +258,18 @@ void Scheduler::start_suggestion(Generation& generation, Suggestion& suggestion)
   const int prompt_tokens = static_cast<int>(generation.request.prompt.size());
   const int whole = prompt_tokens / shape_.block_tokens;
   const auto& prompt_blocks = generation.prompt.blocks.ids();
+  const bool first = !std::exchange(generation.last_block_taken, true);
   auto& blocks = suggestion.sequence.blocks;
-  for (int i = 0; i < whole; ++i) blocks.share(prompt_blocks[static_cast<std::size_t>(i)]);
-  if (generation.reserved.size() > 0) {
+  const int shared = first ? generation.prompt.blocks.size() : whole;
+  for (int i = 0; i < shared; ++i) blocks.share(prompt_blocks[static_cast<std::size_t>(i)]);
+  if (first) {
     blocks.append(std::move(generation.reserved));
   } else {
     blocks.grow_to(whole + own_blocks(generation));
-  }
-  if (prompt_tokens % shape_.block_tokens != 0 && blocks.size() > whole) {
-    const auto partial = static_cast<std::size_t>(whole);
-    step_.copies.emplace_back(prompt_blocks[partial], blocks.ids()[partial]);
+    if (prompt_tokens % shape_.block_tokens != 0 && blocks.size() > whole) {
+      const auto partial = static_cast<std::size_t>(whole);
+      step_.copies.emplace_back(prompt_blocks[partial], blocks.ids()[partial]);
+    }
   }
   suggestion.sequence.position = prompt_tokens;
   suggestion.state = State::kRunning;
@@ -305,6 +307,14 @@ void Scheduler::announce_waiting(Events& events) {
 
 int Scheduler::blocks_for(int positions) const {
   return (positions + shape_.block_tokens - 1) / shape_.block_tokens;
+}
+
+// Blocks of the first suggestion beside all of the prompt's; with siblings, as many as one of them will need
+// that starts when it has ended, so that a request never waits for another one's end.
+int Scheduler::first_own_blocks(const Generation& generation) const {
+  if (generation.suggestions.size() > 1) return own_blocks(generation);
+  const int prompt_tokens = static_cast<int>(generation.request.prompt.size());
+  return blocks_for(prompt_tokens + generation.request.suggest.max_tokens - 1) - blocks_for(prompt_tokens);
 }
 
 // Blocks a suggestion does not share with the prompt: its last token is never fed, so it needs no room.

@@ -27,7 +27,7 @@ struct SchedulerOptions {
   int max_queue = 256;       ///< requests waiting; beyond, `overloaded`
   int max_sequences = 64;    ///< suggestions decoded in one step
   int prefill_rows = 128;    ///< prompt tokens fed in a step beside running decodes
-  int prefill_burst = 512;   ///< prompt tokens fed in a step while nothing decodes
+  int prefill_burst = 256;   ///< prompt tokens fed in a step while nothing decodes
   bool prefix_cache = true;  ///< reuse keys and values of equal beginnings
   bool exact = false;        ///< what `started` promises
   proto::Receipt receipt;    ///< without the seed
@@ -145,6 +145,7 @@ class Scheduler {
   void remember(const Generation& generation, const Suggestion& suggestion);
   void remember_texts(Generation& generation);
   [[nodiscard]] int blocks_for(int positions) const;
+  [[nodiscard]] int first_own_blocks(const Generation& generation) const;
   [[nodiscard]] int own_blocks(const Generation& generation) const;
   [[nodiscard]] Generation* find(RequestKey key);
 

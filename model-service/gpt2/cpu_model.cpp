@@ -25,6 +25,9 @@ using engine::StepSlice;
 /// Floats that a thread should have to work on, at least: below, waking one costs more than it saves.
 constexpr std::int64_t kElementsPerThread = 16 * 1024;
 
+/// Rows of embeddings, and with them sixteen pages each, that are worth giving back.
+constexpr int kRowsThatTouchMuch = 64;
+
 int last_position(const StepSlice& slice) {
   return slice.first_position + static_cast<int>(slice.tokens.size()) - 1;
 }
@@ -163,6 +166,7 @@ void CpuModel::embed(std::span<const StepSlice> slices) {
       row += parts_->config.width;
     }
   }
+  if (count_rows(slices) > kRowsThatTouchMuch) parts_->weights.memory.tables.rest();
 }
 
 void CpuModel::run_block(int layer, int rows) {

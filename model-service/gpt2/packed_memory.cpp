@@ -55,7 +55,12 @@ PackedMemory PackedMemory::map(int fd, std::uint64_t offset, std::size_t bytes) 
   void* data = ::mmap(nullptr, result.size_, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset));
   if (data == MAP_FAILED) throw std::runtime_error(std::string("cannot map: ") + std::strerror(errno));
   result.memory_ = {static_cast<std::byte*>(data), Unmap{result.size_}};
+  result.of_file_ = true;
   return result;
+}
+
+void PackedMemory::rest() {
+  if (of_file_) static_cast<void>(::madvise(memory_.get(), size_, MADV_DONTNEED));
 }
 
 std::byte* PackedMemory::take(std::size_t bytes) {

@@ -25,6 +25,10 @@ class PackedMemory {
   /// The next packed_size(bytes) of it, 64-byte aligned. Throws std::logic_error when there are fewer left.
   std::byte* take(std::size_t bytes);
 
+  /// Of a mapped file: its pages are no longer counted as ours, and stay in the system's cache until something
+  /// else needs the room. For one touched here and there, the system maps sixteen.
+  void rest();
+
   [[nodiscard]] std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
 
  private:
@@ -37,6 +41,7 @@ class PackedMemory {
   std::unique_ptr<std::byte[], Unmap> memory_;
   std::size_t size_ = 0;
   std::size_t taken_ = 0;
+  bool of_file_ = false;
 };
 
 /// Where a model's parameters lie.
