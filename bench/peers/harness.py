@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import pathlib
+import signal
 import sys
 
 import formats
@@ -156,6 +157,8 @@ def measure_systems(entries, model, options):
 
 
 def main():
+    # As an exception, so that no driver is left behind, asleep and holding gigabytes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     options = arguments()
     began = datetime.datetime.now(datetime.timezone.utc)
     model = formats.random_model(options.shape)

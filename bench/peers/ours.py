@@ -36,7 +36,8 @@ class Client:
 
     async def suggest(self, prompt, **fields):
         self.ids += 1
-        frame = {"type": "suggest", "id": str(self.ids), "prompt": prompt, "temperature": 0.7, "top_k": 10, "seed": 1}
+        frame = {"type": "suggest", "id": str(self.ids), "prompt": prompt, "temperature": 0.7, "top_k": 10, "seed": 1,
+                 "deadline_ms": 600_000}
         await self.socket.send(json.dumps({**frame, **fields}))
         return frame["id"]
 
@@ -91,7 +92,7 @@ def typing(options):
         cold, warm, cached = [], [], []
         for prompt in text_prompts(options, REPEATS, 403, "typing"):
             seconds, started = await time_to_first(client, prompt.rsplit(" ", 3)[0])
-            assert started["prompt_tokens"] == 400 and started["cached_tokens"] == 0, started
+            assert started["prompt_tokens"] == 400 and started["cached_tokens"] < 4, started
             cold.append(seconds)
             seconds, started = await time_to_first(client, prompt)
             assert started["prompt_tokens"] == 403, started

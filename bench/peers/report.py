@@ -25,19 +25,22 @@ def cell(seconds):
     return "–" if seconds is None else f"{seconds:.2f}"
 
 
-def row(results, work):
-    ours, peer = median(results, OURS, work["name"]), fastest_peer(results, work["name"])
-    cells = [cell(median(results, name, work["name"])) for name in results["systems"]]
-    ratio = f"**{ours / peer[0]:.2f}** of {results['systems'][peer[1]]['title']}" if ours and peer else "–"
-    return f"| {work['title']} | {' | '.join(cells)} | {ratio} |"
+def ratio(results, work):
+    ours, peer = median(results, OURS, work), fastest_peer(results, work)
+    return f"**{ours / peer[0]:.2f}** of {results['systems'][peer[1]]['title']}" if ours and peer else "–"
+
+
+def line(title, cells):
+    return f"| {title} | {' | '.join(cells)} |"
 
 
 def systems_table(results):
-    titles = [system["title"] for system in results["systems"].values()]
-    yield f"| seconds | {' | '.join(titles)} | ours to the fastest peer |"
-    yield "|---|" + "---|" * (len(titles) + 1)
-    for work in results["works"]:
-        yield row(results, work)
+    works = results["works"]
+    yield line("seconds", [work["title"] for work in works])
+    yield "|---|" + "---|" * len(works)
+    for name, system in results["systems"].items():
+        yield line(system["title"], [cell(median(results, name, work["name"])) for work in works])
+    yield line("ours to the fastest peer", [ratio(results, work["name"]) for work in works])
 
 
 def notes(results):
