@@ -36,10 +36,18 @@ void Prober::ask(std::unique_lock<std::mutex>& lock) {
   report_.waiting = true;
   report_.asked = std::chrono::steady_clock::now();
   lock.unlock();
-  const auto answer = probe_();
+  const auto answer = careful_answer();
   if (answer.error != nullptr) on_error_(*answer.error);
   lock.lock();
   report_ = {.waiting = false, .asked = report_.asked, .right = answer.right, .error = answer.error};
+}
+
+ProbeAnswer Prober::careful_answer() {
+  try {
+    return probe_();
+  } catch (const std::exception& failure) {
+    return {.right = false, .error = classify(failure)};
+  }
 }
 
 }  // namespace inkfleet::health

@@ -16,7 +16,7 @@ struct ProbeAnswer {
   const DeviceError* error = nullptr;  ///< what the device reported instead of a result
 };
 
-/// Computes something tiny on the device. May take its time; may hang.
+/// Computes something tiny on the device. May take its time; may hang; may throw.
 using Probe = std::function<ProbeAnswer()>;
 
 /// Asks the device for a sign of life, again and again, on a thread of its own: a device that hangs holds up
@@ -36,6 +36,7 @@ class Prober {
  private:
   void run();
   void ask(std::unique_lock<std::mutex>& lock);
+  ProbeAnswer careful_answer();
 
   Probe probe_;
   std::chrono::milliseconds interval_;
