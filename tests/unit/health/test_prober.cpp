@@ -47,11 +47,14 @@ TEST(Prober, ADeviceThatHangsHoldsUpNobodyElse) {
       },
       1ms, [](const DeviceError&) {});
   ASSERT_EQ(hanging.get_future().wait_for(20s), std::future_status::ready);
-  const auto report = prober.report();
+  auto asked = std::async(std::launch::async, [&] { return prober.report(); });
+  const bool answered = asked.wait_for(20s) == std::future_status::ready;
+  release.set_value();
+  ASSERT_TRUE(answered);
+  const auto report = asked.get();
   EXPECT_TRUE(report.waiting);
   const auto verdict = judge({.probe = report}, {.probe = 2s}, report.asked + 2'001ms);
   EXPECT_EQ(failed_check(verdict)->name, "device");
-  release.set_value();
   EXPECT_TRUE(comes_true([&] { return !prober.report().waiting; }));
 }
 
