@@ -67,7 +67,18 @@ TEST(Scheduler, NoStepTakesLongHoweverMuchIsAsked) {
   for (const auto& [key, transcript] : bench.transcripts) EXPECT_FALSE(transcript.suggestions.empty()) << key;
 }
 
-// Of 40 decodes with room for 16, the oldest go first, so none falls behind by more than a round.
+// Break: leave observe() out of the scheduler, and prompts are fed 16 tokens at a time for ever.
+TEST(Scheduler, AFastModelIsFedWholePrompts) {
+  Bench bench;
+  bench.submit({.prompt = "ab", .max_tokens = 2});
+  bench.run();
+  bench.submit({.prompt = std::string(100, 'q'), .max_tokens = 2});
+  bench.step();
+  EXPECT_EQ(bench.model.largest_step, 100);
+  bench.run();
+}
+
+// Of 32 decodes with room for 16, the oldest go first, so none falls behind by more than a round.
 // Break: leave out the sort, and the last ones stand still.
 TEST(Scheduler, DecodesThatDoNotFitTakeTurns) {
   Bench bench(Bench::default_shape(), {.max_sequences = 64, .least_rows = 16, .step_time = 0ms});

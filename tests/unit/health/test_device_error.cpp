@@ -61,8 +61,8 @@ TEST(DeviceErrors, ACodeOfTheFutureIsUnknown) {
   EXPECT_EQ(device_error(12345).error_class, kCall);
 }
 
-// Break: look for the names in the order of the table, and cudaErrorInvalidDevicePointer is found to be
-// cudaErrorInvalidDevice.
+// Break: look for each name of the table in the message, and cudaErrorInvalidTextureBinding is found to be
+// cudaErrorInvalidTexture.
 TEST(DeviceErrors, AreFoundInMessages) {
   struct Case {
     const char* message;
@@ -73,7 +73,7 @@ TEST(DeviceErrors, AreFoundInMessages) {
             "asynchronously "
             "reported at some other API call, so the stacktrace below might be incorrect.",
             700},
-           {"cudaErrorInvalidDevicePointer in a copy", 17},
+           {"cudaErrorInvalidTextureBinding in a copy", 19},
            {"call failed with cudaErrorECCUncorrectable (214)", 214},
            {"CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.6 GiB", 2},
            {"[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you "
