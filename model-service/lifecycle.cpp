@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr auto kGoodbye = 2s;    // for the closing handshakes
-constexpr auto kLook = 50ms;      // between two looks at what may have changed
+constexpr auto kLook = 50ms;     // between two looks at what may have changed
 constexpr auto kLastWords = 2s;  // health checks come every second
 constexpr auto kFaultsReminder = 60s;
 
