@@ -5,7 +5,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test test-sanitized bench bench-quick format check-format clean
+.PHONY: help build demo test test-sanitized cuda-probe bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ test-sanitized: ## the tests of all that has no torch, under AddressSanitizer an
 	@cmake --preset asan --log-level=NOTICE
 	@cmake --build --preset asan --parallel $(JOBS)
 	@ctest --preset asan --parallel $(JOBS)
+
+cuda-probe: ## compile the CUDA health probe with nvcc (104 MB of wheels, once) and test it, with a GPU or without
+	@scripts/install-packages
+	@scripts/fetch-libtorch
+	@scripts/fetch-nvcc
+	@cmake --preset $(PRESET) --log-level=NOTICE -DINKFLEET_CUDA_PROBE=ON
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target cuda-probe test_cuda_probe
+	@$(BIN)/test_cuda_probe --gtest_brief=1
 
 bench: build ## measure beside the peers on a gpt2-medium-shaped random model (about an hour; leave the machine alone)
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target perplexity

@@ -7,16 +7,17 @@
 #include <exception>
 #include <utility>
 
+#include "model-service/faults/faulty_device.hpp"
+
 namespace inkfleet::service {
 
-EngineHost::EngineHost(boost::asio::any_io_executor io, ModelFlags model, engine::SchedulerOptions options,
-                       ServiceState& state, ServiceMetrics& metrics, std::function<void()> on_ready)
+EngineHost::EngineHost(boost::asio::any_io_executor io, ModelFlags model, EngineHostOptions options,
+                       ServiceState& state, ServiceMetrics& metrics)
     : io_(std::move(io)),
       model_(std::move(model)),
       options_(std::move(options)),
       state_(state),
       metrics_(metrics),
-      on_ready_(std::move(on_ready)),
       thread_([this] { run(); }) {}
 
 EngineHost::~EngineHost() {
@@ -38,33 +39,46 @@ void EngineHost::run() {
 }
 
 void EngineHost::serve(LoadedModel loaded) {
-  options_.receipt = loaded.receipt;
-  options_.exact = loaded.exact;
+  options_.scheduler.receipt = loaded.receipt;
+  options_.scheduler.exact = loaded.exact;
   const auto deliver = [this](engine::Events events) {
     boost::asio::post(
         io_, [this, events = std::move(events)]() mutable { state_.dispatcher.deliver(std::move(events)); });
   };
-  const auto on_failure = [](const std::exception& failure) {
-    spdlog::error("a step failed: {}", failure.what());
-  };
+  const auto on_failure = [this](const std::exception& failure) { return judge(failure); };
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    engine_ = std::make_unique<engine::Engine>(loaded.model->shape(), *loaded.tokenizer, options_, metrics_,
-                                               deliver, on_failure);
+    engine_ = std::make_unique<engine::Engine>(loaded.model->shape(), *loaded.tokenizer, options_.scheduler,
+                                               metrics_, deliver, on_failure);
   }
   publish({.tokenizer = loaded.tokenizer,
            .shape = loaded.model->shape(),
            .engine = engine_.get(),
-           .max_queue = options_.max_queue});
+           .max_queue = options_.scheduler.max_queue});
   ::malloc_trim(0);  // loading leaves tens of megabytes behind that nothing will ask for again
-  engine_->run(*loaded.model);
+  step_until_stopped(*loaded.model);
+}
+
+void EngineHost::step_until_stopped(engine::StepModel& model) {
+  if (options_.faults == nullptr) return engine_->run(model);
+  faults::FaultyModel faulty(model, *options_.faults);
+  engine_->run(faulty);
+}
+
+engine::StepFailure EngineHost::judge(const std::exception& failure) const {
+  spdlog::error("a step failed: {}", failure.what());
+  const auto* const error = health::classify(failure);
+  if (error == nullptr) return engine::StepFailure::kInternal;
+  options_.on_device_error(*error);
+  return error->error_class == health::ErrorClass::kOutOfMemory ? engine::StepFailure::kOutOfMemory
+                                                                : engine::StepFailure::kInternal;
 }
 
 void EngineHost::publish(ServedModel served) {
   boost::asio::post(io_, [this, served = std::move(served)]() mutable {
     state_.served = std::move(served);
-    on_ready_();
+    options_.on_ready();
   });
 }
 

@@ -36,6 +36,9 @@ class WebSocketPeer {
 
   /// Writes what waits, then closes. `on_closed` follows.
   virtual void close(CloseCode code, std::string_view reason) = 0;
+
+  /// Breaks the connection off without a word, where there is one to break. `on_closed` follows.
+  virtual void drop() { close(CloseCode::kInternalError, ""); }
 };
 
 /// One connection's conversation. Destroyed on the connection's executor.

@@ -38,6 +38,9 @@ class PeerOf : public WebSocketPeer {
   void close(CloseCode code, std::string_view reason) override {
     if (const auto open = connection_.lock()) open->close(code, reason);
   }
+  void drop() override {
+    if (const auto open = connection_.lock()) open->drop();
+  }
 
  private:
   std::weak_ptr<Connection> connection_;  // weak: the connection owns the session, which owns this

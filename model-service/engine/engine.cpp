@@ -82,14 +82,20 @@ void Engine::step(StepModel& model, Events& events) {
   const auto& step = scheduler_.plan(Clock::now(), events);
   if (step.empty()) return;
   beat(true);
+  bool copied = false;
   try {
     for (const auto& [from, to] : step.copies) model.copy_block(from, to);
+    copied = true;
     const auto logits = model.step(step.slices);
     scheduler_.commit(logits, Clock::now(), events);
   } catch (const std::exception& failure) {
-    on_failure_(failure);
-    scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", Clock::now(),
-                    events);
+    const auto kind = on_failure_(failure);
+    if (kind == StepFailure::kOutOfMemory && copied) {
+      scheduler_.shed(Clock::now(), events);
+    } else {
+      scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", Clock::now(),
+                      events);
+    }
   }
 }
 

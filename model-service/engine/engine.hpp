@@ -18,14 +18,20 @@ struct Heartbeat {
   TimePoint last_beat;  ///< when a step last began or ended, or work last arrived at an idle engine
 };
 
+/// What a step failed of, as far as the engine acts on it.
+enum class StepFailure {
+  kInternal,     ///< the requests in it end with `internal`
+  kOutOfMemory,  ///< those that asked for memory end with `overloaded`, the cache gives up what it can
+};
+
 /// Runs a scheduler on a model: takes orders from any thread through a mailbox, and steps on the one thread
 /// that calls run(), which alone touches the model.
 class Engine {
  public:
   /// Receives the frames of one round, on the engine thread; must not block.
   using Deliver = std::function<void(Events)>;
-  /// Hears why a step failed, on the engine thread; clients hear only that it did.
-  using OnFailure = std::function<void(const std::exception&)>;
+  /// Hears why a step failed, on the engine thread, and says what that means; clients hear only that it did.
+  using OnFailure = std::function<StepFailure(const std::exception&)>;
 
   Engine(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
          Observer& observer, Deliver deliver, OnFailure on_failure);
@@ -39,7 +45,7 @@ class Engine {
   /// Makes run() return after the step under way; what is still live gets no more frames.
   void stop();
 
-  /// Steps until stop(). A step that throws ends the requests in it with `internal`; the loop goes on.
+  /// Steps until stop(). A step that throws ends requests in it; the loop goes on.
   void run(StepModel& model);
 
   // Read from any thread.

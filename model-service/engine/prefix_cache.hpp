@@ -44,6 +44,9 @@ class PrefixCache {
   /// Gives up blocks until the pool has `needed` free ones; false, giving up none, when it cannot.
   bool make_room(int needed);
 
+  /// Gives up all that nothing else uses.
+  void give_up_idle() { make_room(pool_.available() + idle_blocks()); }
+
   /// Blocks that make_room() could give up.
   [[nodiscard]] int idle_blocks() const;
 

@@ -32,7 +32,10 @@ Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokeni
       observer_(observer),
       pool_(shape.kv_blocks),
       cache_(pool_, shape.block_tokens),
-      vocabulary_(tokenizer) {}
+      vocabulary_(tokenizer),
+      budget_(options_.least_rows,
+              std::max(options_.prefill_burst, options_.max_sequences + options_.prefill_rows),
+              options_.step_time) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -137,9 +140,20 @@ void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events
   }
   for (auto* generation : failed) {
     finish_all(*generation, FinishReason::kFailed, events);
-    end_with_error(*generation, {.code = code, .message = std::string(message), .retry_after = {}}, events);
+    proto::Error error{.code = code, .message = std::string(message)};
+    if (code == ErrorCode::kOverloaded) error.retry_after = kRetryAfter;
+    end_with_error(*generation, std::move(error), events);
   }
   std::erase_if(running_, [](const auto& generation) { return generation->finished(); });
+}
+
+void Scheduler::shed(TimePoint now, Events& events) {
+  const auto decodes = [](const SliceOwner& owner) {
+    return owner.suggestion != nullptr && owner.sequence->pending.size() == 1;
+  };
+  if (!std::all_of(owners_.begin(), owners_.end(), decodes)) std::erase_if(owners_, decodes);
+  fail(ErrorCode::kOverloaded, "there is no memory left for this request", now, events);
+  cache_.give_up_idle();
 }
 
 void Scheduler::finish(Generation& generation, Suggestion& suggestion, FinishReason reason, Events& events) {

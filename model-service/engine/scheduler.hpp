@@ -18,19 +18,22 @@
 #include "model-service/engine/prefix_cache.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/sampler.hpp"
+#include "model-service/engine/step_budget.hpp"
 #include "model-service/engine/step_model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace inkfleet::engine {
 
 struct SchedulerOptions {
-  int max_queue = 256;       ///< requests waiting; beyond, `overloaded`
-  int max_sequences = 64;    ///< suggestions decoded in one step
-  int prefill_rows = 128;    ///< prompt tokens fed in a step beside running decodes
-  int prefill_burst = 256;   ///< prompt tokens fed in a step while nothing decodes
-  bool prefix_cache = true;  ///< reuse keys and values of equal beginnings
-  bool exact = false;        ///< what `started` promises
-  proto::Receipt receipt;    ///< without the seed
+  int max_queue = 256;                       ///< requests waiting; beyond, `overloaded`
+  int max_sequences = 64;                    ///< suggestions decoded in one step
+  int prefill_rows = 128;                    ///< prompt tokens fed in a step beside running decodes
+  int prefill_burst = 256;                   ///< prompt tokens fed in a step while nothing decodes
+  int least_rows = 16;                       ///< of a step, however slow the model is
+  std::chrono::milliseconds step_time{500};  ///< beyond `least_rows`, a step computes what ends in this time
+  bool prefix_cache = true;                  ///< reuse keys and values of equal beginnings
+  bool exact = false;                        ///< what `started` promises
+  proto::Receipt receipt;                    ///< without the seed
 };
 
 /// Numbers for metrics, health and admission.
@@ -95,6 +98,11 @@ class Scheduler {
   /// The step could not be computed: every request that took part in it ends with this error.
   void fail(proto::ErrorCode code, std::string_view message, TimePoint now, Events& events);
 
+  /// The step could not be computed for want of memory, its copies were. The requests whose prompts it fed
+  /// end with `overloaded`, and what only decoded is planned again; where all did the one or the other, all
+  /// end. The prefix cache gives up what nobody uses.
+  void shed(TimePoint now, Events& events);
+
   [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
 
@@ -118,8 +126,9 @@ class Scheduler {
   void announce_start(Generation& generation, TimePoint now, Events& events);
   void announce_waiting(Events& events);
 
-  void plan_decodes();
-  void plan_prefills();
+  void plan_decodes(int rows);
+  std::vector<SliceOwner> find_prefills();
+  void plan_prefills(std::vector<SliceOwner> wants);
   void plan_warmup();
   void add_slice(SliceOwner owner, bool wants_logits);
   void measure_pace(TimePoint now);
@@ -164,9 +173,11 @@ class Scheduler {
   std::size_t completed_tokens_ = 0;      // in completed_
   int sequences_ = 0;
   double rows_per_second_ = 0.0;  // of late
+  StepBudget budget_;
   TimePoint step_began_;
   Step step_;
-  std::vector<SliceOwner> owners_;  // of step_.slices
+  std::vector<SliceOwner> owners_;   // of step_.slices
+  std::vector<SliceOwner> decodes_;  // kept for its memory
 };
 
 }  // namespace inkfleet::engine

@@ -16,8 +16,9 @@ const Step& Scheduler::plan(TimePoint now, Events& events) {
   owners_.clear();
   expire(now, events);
   admit(now, events);
-  plan_decodes();
-  plan_prefills();
+  auto prefills = find_prefills();
+  plan_decodes(prefills.empty() ? budget_.rows() : std::max(1, budget_.rows() / 2));
+  plan_prefills(std::move(prefills));
   if (queue_.empty()) plan_warmup();
   step_began_ = now;
 
@@ -28,19 +29,26 @@ const Step& Scheduler::plan(TimePoint now, Events& events) {
   return step_;
 }
 
-void Scheduler::plan_decodes() {
+// Of more than fit into the step, those that waited longest: then they take turns.
+void Scheduler::plan_decodes(int rows) {
+  decodes_.clear();
   for (auto& generation : running_) {
     for (auto& suggestion : generation->suggestions) {
       if (suggestion.state == State::kRunning && suggestion.sequence.pending.size() == 1) {
-        add_slice({generation.get(), &suggestion, &suggestion.sequence, 1}, true);
+        decodes_.push_back({generation.get(), &suggestion, &suggestion.sequence, 1});
       }
     }
   }
+  if (const auto fit = static_cast<std::size_t>(rows); decodes_.size() > fit) {
+    std::stable_sort(decodes_.begin(), decodes_.end(), [](const SliceOwner& one, const SliceOwner& other) {
+      return one.suggestion->last_token < other.suggestion->last_token;
+    });
+    decodes_.erase(decodes_.begin() + rows, decodes_.end());
+  }
+  for (const auto& decode : decodes_) add_slice(decode, true);
 }
 
-// Every sequence that has several tokens to feed gets an equal share of the rows; what one does not need goes
-// to the oldest.
-void Scheduler::plan_prefills() {
+std::vector<Scheduler::SliceOwner> Scheduler::find_prefills() {
   std::vector<SliceOwner> wants;
   for (auto& generation : running_) {
     if (!generation->prompt_done) wants.push_back({generation.get(), nullptr, &generation->prompt, 0});
@@ -50,10 +58,17 @@ void Scheduler::plan_prefills() {
       }
     }
   }
+  return wants;
+}
+
+// Every sequence that has several tokens to feed gets an equal share of the rows; what one does not need goes
+// to the oldest.
+void Scheduler::plan_prefills(std::vector<SliceOwner> wants) {
   if (wants.empty()) return;
   const auto pending = [](const SliceOwner& want) { return static_cast<int>(want.sequence->pending.size()); };
 
-  int rows = step_.empty() ? options_.prefill_burst : options_.prefill_rows;
+  int rows = std::min(step_.empty() ? options_.prefill_burst : options_.prefill_rows,
+                      budget_.rows() - static_cast<int>(owners_.size()));
   const int share = std::max(1, rows / static_cast<int>(wants.size()));
   for (auto& want : wants) {
     want.rows = std::min({pending(want), share, rows});
@@ -110,6 +125,7 @@ void Scheduler::measure_pace(TimePoint now) {
   for (const auto& owner : owners_) rows += owner.rows;
   const double seconds = std::chrono::duration<double>(now - step_began_).count();
   if (seconds <= 0.0) return;
+  budget_.observe(rows, now - step_began_);
   const double pace = rows / seconds;
   rows_per_second_ = rows_per_second_ == 0.0 ? pace : (1.0 - kWeight) * rows_per_second_ + kWeight * pace;
 }

@@ -55,7 +55,7 @@ bool Scheduler::make_room_of_warmup(Events& events) {
 
 void Scheduler::plan_warmup() {
   if (warmups_.empty() || !warmups_.front().admitted) return;
-  int rows = options_.prefill_rows;
+  int rows = std::min(options_.prefill_rows, budget_.rows());
   for (const auto& owner : owners_) rows -= owner.rows;
   auto& sequence = warmups_.front().sequence;
   rows = std::min(rows, static_cast<int>(sequence.pending.size()));

@@ -4,10 +4,10 @@
 
 namespace inkfleet::health {
 
-Prober::Prober(std::function<bool()> probe, std::chrono::milliseconds interval)
+Prober::Prober(Probe probe, std::chrono::milliseconds interval, OnError on_error)
     : probe_(std::move(probe)),
       interval_(interval),
-      last_answer_(std::chrono::steady_clock::now()),
+      on_error_(std::move(on_error)),
       thread_([this] { run(); }) {}
 
 Prober::~Prober() {
@@ -19,13 +19,34 @@ Prober::~Prober() {
   thread_.join();
 }
 
+ProbeReport Prober::report() const {
+  const std::lock_guard lock(mutex_);
+  return report_;
+}
+
 void Prober::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    lock.unlock();
-    if (probe_()) last_answer_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
-    lock.lock();
+    ask(lock);
     wake_.wait_for(lock, interval_, [this] { return stopping_; });
+  }
+}
+
+void Prober::ask(std::unique_lock<std::mutex>& lock) {
+  report_.waiting = true;
+  report_.asked = std::chrono::steady_clock::now();
+  lock.unlock();
+  const auto answer = careful_answer();
+  if (answer.error != nullptr) on_error_(*answer.error);
+  lock.lock();
+  report_ = {.waiting = false, .asked = report_.asked, .right = answer.right, .error = answer.error};
+}
+
+ProbeAnswer Prober::careful_answer() {
+  try {
+    return probe_();
+  } catch (const std::exception& failure) {
+    return {.right = false, .error = classify(failure)};
   }
 }
 

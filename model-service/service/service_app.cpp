@@ -4,18 +4,21 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "model-service/faults/faults_door.hpp"
+#include "model-service/faults/faulty_peer.hpp"
 #include "model-service/service/session.hpp"
 
 namespace inkfleet::service {
 
 namespace http = boost::beast::http;
 
-ServiceApp::ServiceApp(ServiceState& state, const health::Prober& prober, net::Metrics& metrics,
-                       ServiceMetrics& service_metrics)
+ServiceApp::ServiceApp(ServiceState& state, const ServiceHealth& health, net::Metrics& metrics,
+                       ServiceMetrics& service_metrics, ServiceAppOptions options)
     : state_(state),
-      prober_(prober),
+      health_(health),
       metrics_(metrics),
       service_metrics_(service_metrics),
+      options_(options),
       door_("/" + state.name) {}
 
 boost::asio::awaitable<net::HttpResponse> ServiceApp::handle(const net::HttpRequest& request,
@@ -26,14 +29,14 @@ boost::asio::awaitable<net::HttpResponse> ServiceApp::handle(const net::HttpRequ
 net::HttpResponse ServiceApp::answer(const net::HttpRequest& request,
                                      const boost::asio::ip::address& client) {
   const auto path = net::path_of(request);
+  if (path == "/faults" && options_.faults != nullptr && !options_.admin_address) {
+    return faults::answer_faults(*options_.faults, request, client);
+  }
   if (!net::is_get(request)) return net::method_not_allowed("GET, HEAD");
   if (path == "/livez") return net::health_response({});
   if (path == "/healthz" || path == door_ + "/healthz") return net::health_response(healthy());
   if (path == "/readyz" || path == door_ + "/readyz") return net::health_response(ready());
-  if (path == "/metrics") {
-    if (state_.served) service_metrics_.set_load(state_.served->engine->load());
-    return metrics_.answer(client, false);
-  }
+  if (path == "/metrics" && !options_.admin_address) return answer_metrics(client, false);
   if (path == door_ || path == door_ + "/") {
     return net::error_response(http::status::upgrade_required, "bad_request",
                                "this is a WebSocket door: connect to ws://HOST" + door_);
@@ -41,24 +44,38 @@ net::HttpResponse ServiceApp::answer(const net::HttpRequest& request,
   return unknown_path(path);
 }
 
+net::HttpResponse ServiceApp::answer_admin(const net::HttpRequest& request,
+                                           const boost::asio::ip::address& client) {
+  const auto path = net::path_of(request);
+  if (path == "/faults" && options_.faults != nullptr) {
+    return faults::answer_faults(*options_.faults, request, client);
+  }
+  if (path != "/metrics") return net::error_response(http::status::not_found, "bad_request", "no such path");
+  return net::is_get(request) ? answer_metrics(client, true) : net::method_not_allowed("GET, HEAD");
+}
+
+net::HttpResponse ServiceApp::answer_metrics(const boost::asio::ip::address& client, bool admin) {
+  if (state_.served) service_metrics_.set_load(state_.served->engine->load(), options_.wait_limit);
+  service_metrics_.set_health(health_.verdict());
+  return metrics_.answer(client, admin);
+}
+
 std::variant<net::SessionFactory, net::HttpResponse> ServiceApp::upgrade(const net::HttpRequest& request,
                                                                          const boost::asio::ip::address&) {
   const auto path = net::path_of(request);
   if (path != door_ && path != door_ + "/") return unknown_path(path);
-  return net::SessionFactory([&state = state_](std::shared_ptr<net::WebSocketPeer> peer) {
-    return std::make_unique<Session>(std::move(peer), state);
-  });
+  return net::SessionFactory(
+      [&state = state_, faults = options_.faults](std::shared_ptr<net::WebSocketPeer> peer) {
+        if (faults != nullptr) peer = std::make_shared<faults::FaultyPeer>(std::move(peer), *faults);
+        return std::make_unique<Session>(std::move(peer), state);
+      });
 }
 
 net::Health ServiceApp::healthy() const {
-  health::Observations observations{.last_probe = prober_.last_answer()};
-  if (state_.served) {
-    const auto heartbeat = state_.served->engine->heartbeat();
-    observations.engine_busy = heartbeat.busy;
-    observations.last_step = heartbeat.last_beat;
-  }
-  const auto verdict = health::judge(observations, {}, std::chrono::steady_clock::now());
-  return {.ok = verdict.healthy, .check = verdict.failed_check, .detail = verdict.detail};
+  const auto verdict = health_.verdict();
+  const auto* const failed = health::failed_check(verdict);
+  if (failed == nullptr) return {};
+  return {.ok = false, .check = std::string(failed->name), .detail = failed->failure};
 }
 
 net::Health ServiceApp::ready() const {

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
-#include "model-service/health/prober.hpp"
-#include "model-service/health/verdict.hpp"
+#include "model-service/faults/faults.hpp"
+#include "model-service/service/service_health.hpp"
 #include "model-service/service/service_metrics.hpp"
 #include "model-service/service/service_state.hpp"
 #include "net/http_app.hpp"
@@ -12,28 +13,58 @@
 
 namespace inkfleet::service {
 
+struct ServiceAppOptions {
+  std::chrono::milliseconds wait_limit{2'000};  ///< an expected wait at which `inkfleet_saturation` is 1
+  faults::Faults* faults = nullptr;             ///< to be had on demand; null: there is no /faults
+  bool admin_address = false;                   ///< /metrics and /faults are answered there and not here
+};
+
 /// What a model service answers over HTTP: its WebSocket door, health and metrics. I/O thread only.
 class ServiceApp : public net::HttpApp {
  public:
-  ServiceApp(ServiceState& state, const health::Prober& prober, net::Metrics& metrics,
-             ServiceMetrics& service_metrics);
+  /// All must outlive it.
+  ServiceApp(ServiceState& state, const ServiceHealth& health, net::Metrics& metrics,
+             ServiceMetrics& service_metrics, ServiceAppOptions options);
 
   boost::asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request,
                                                    const boost::asio::ip::address& client) override;
   std::variant<net::SessionFactory, net::HttpResponse> upgrade(
       const net::HttpRequest& request, const boost::asio::ip::address& client) override;
 
+  /// What the admin address serves: /metrics, and /faults where there are some.
+  net::HttpResponse answer_admin(const net::HttpRequest& request, const boost::asio::ip::address& client);
+
  private:
   net::HttpResponse answer(const net::HttpRequest& request, const boost::asio::ip::address& client);
+  net::HttpResponse answer_metrics(const boost::asio::ip::address& client, bool admin);
   [[nodiscard]] net::Health healthy() const;
   [[nodiscard]] net::Health ready() const;
   [[nodiscard]] net::HttpResponse unknown_path(std::string_view path) const;
 
   ServiceState& state_;
-  const health::Prober& prober_;
+  const ServiceHealth& health_;
   net::Metrics& metrics_;
   ServiceMetrics& service_metrics_;
+  ServiceAppOptions options_;
   std::string door_;  // "/gpt2-medium"
+};
+
+/// The admin address of a service.
+class ServiceAdmin : public net::HttpApp {
+ public:
+  explicit ServiceAdmin(ServiceApp& app) : app_(app) {}
+
+  boost::asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request,
+                                                   const boost::asio::ip::address& client) override {
+    co_return app_.answer_admin(request, client);
+  }
+  std::variant<net::SessionFactory, net::HttpResponse> upgrade(
+      const net::HttpRequest& request, const boost::asio::ip::address& client) override {
+    return app_.answer_admin(request, client);
+  }
+
+ private:
+  ServiceApp& app_;
 };
 
 }  // namespace inkfleet::service

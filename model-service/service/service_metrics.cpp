@@ -5,6 +5,8 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
+#include <algorithm>
+
 #include "proto/error_code.hpp"
 
 namespace inkfleet::service {
@@ -60,8 +62,19 @@ ServiceMetrics::ServiceMetrics(net::Metrics& metrics)
       running_suggestions_(gauge(metrics, "inkfleet_running_suggestions", "Suggestions decoded in one step")),
       backlog_tokens_(
           gauge(metrics, "inkfleet_backlog_tokens", "At most so many tokens are still to be computed")),
-      cache_used_(
-          gauge(metrics, "inkfleet_cache_used_ratio", "Share of the key-value cache in use, 0 to 1")) {}
+      cache_used_(gauge(metrics, "inkfleet_cache_used_ratio", "Share of the key-value cache in use, 0 to 1")),
+      saturation_(gauge(metrics, "inkfleet_saturation",
+                        "0 to 1: the larger of key-value memory used and expected wait over the wait limit")),
+      health_(prometheus::BuildGauge()
+                  .Name("inkfleet_health")
+                  .Help("1 while a check of /healthz passes, by check")
+                  .Register(metrics.registry())),
+      device_errors_(counters(metrics, "inkfleet_device_errors_total",
+                              "Errors the device reported to steps and probes, by class")) {}
+
+void ServiceMetrics::on_device_error(const health::DeviceError& error) {
+  device_errors_.Add({{"class", std::string(health::name(error.error_class))}}).Increment();
+}
 
 void ServiceMetrics::on_first_token(std::chrono::nanoseconds waited) {
   first_token_.Observe(seconds(waited));
@@ -88,12 +101,21 @@ void ServiceMetrics::on_failed(proto::ErrorCode code) {
   failed_.Add({{"code", std::string(proto::name(code))}}).Increment();
 }
 
-void ServiceMetrics::set_load(const engine::Load& load) {
+void ServiceMetrics::set_health(const health::Verdict& verdict) {
+  for (const auto& check : verdict) {
+    health_.Add({{"check", std::string(check.name)}}).Set(check.failure.empty() ? 1 : 0);
+  }
+}
+
+void ServiceMetrics::set_load(const engine::Load& load, std::chrono::milliseconds wait_limit) {
   queue_depth_.Set(load.queued);
   running_requests_.Set(load.running);
   running_suggestions_.Set(load.sequences);
   backlog_tokens_.Set(load.backlog_tokens);
-  cache_used_.Set(load.blocks_total == 0 ? 0.0 : static_cast<double>(load.blocks_used) / load.blocks_total);
+  const double memory =
+      load.blocks_total == 0 ? 0.0 : static_cast<double>(load.blocks_used) / load.blocks_total;
+  cache_used_.Set(memory);
+  saturation_.Set(std::min(1.0, std::max(memory, seconds(load.expected_wait) / seconds(wait_limit))));
 }
 
 }  // namespace inkfleet::service

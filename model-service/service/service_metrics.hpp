@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+
 #include "model-service/engine/engine.hpp"
+#include "model-service/health/verdict.hpp"
 #include "net/metrics.hpp"
 
 namespace prometheus {
@@ -22,8 +25,13 @@ class ServiceMetrics : public engine::Observer {
   void on_completed(const proto::Usage& usage) override;
   void on_failed(proto::ErrorCode code) override;
 
-  /// Called before a scrape is answered.
-  void set_load(const engine::Load& load);
+  /// From any thread.
+  void on_device_error(const health::DeviceError& error);
+
+  /// Called before a scrape is answered. A new request that is expected to wait `wait_limit` finds the
+  /// service saturated.
+  void set_load(const engine::Load& load, std::chrono::milliseconds wait_limit);
+  void set_health(const health::Verdict& verdict);
 
  private:
   prometheus::Counter& completed_;
@@ -41,6 +49,9 @@ class ServiceMetrics : public engine::Observer {
   prometheus::Gauge& running_suggestions_;
   prometheus::Gauge& backlog_tokens_;
   prometheus::Gauge& cache_used_;
+  prometheus::Gauge& saturation_;
+  prometheus::Family<prometheus::Gauge>& health_;
+  prometheus::Family<prometheus::Counter>& device_errors_;
 };
 
 }  // namespace inkfleet::service

@@ -15,6 +15,7 @@ struct ServiceState {
   std::string name;                   ///< of the model: its URL suffix, without the slash
   std::optional<ServedModel> served;  ///< empty while loading
   bool draining = false;
+  bool device_lost = false;  ///< a fatal error was seen: the process is about to end
   Dispatcher dispatcher;
   std::mt19937_64 seeds{std::random_device{}()};  ///< for requests that bring none
 };

@@ -100,7 +100,7 @@ std::optional<proto::Error> Session::not_serving() const {
     return proto::Error{
         .code = ErrorCode::kUnavailable, .message = "the model is still loading", .retry_after = kRetrySoon};
   }
-  if (state_.draining) {
+  if (state_.draining || state_.device_lost) {
     return proto::Error{
         .code = ErrorCode::kUnavailable, .message = "this service is going away", .retry_after = kRetrySoon};
   }

@@ -16,7 +16,10 @@ class EngineTest : public ::testing::Test {
       : model(Bench::default_shape()),
         engine(
             model.shape(), tokenizer, {}, observer, [this](Events events) { take(std::move(events)); },
-            [this](const std::exception& failure) { failures.emplace_back(failure.what()); }),
+            [this](const std::exception& failure) {
+              failures.emplace_back(failure.what());
+              return kind;
+            }),
         thread([this] { engine.run(model); }) {}
 
   ~EngineTest() override {
@@ -48,6 +51,7 @@ class EngineTest : public ::testing::Test {
   std::condition_variable arrived;
   std::map<RequestKey, Transcript> transcripts;
   std::vector<std::string> failures;
+  StepFailure kind = StepFailure::kInternal;
   Engine engine;
   std::thread thread;
 };
@@ -94,6 +98,20 @@ TEST_F(FailingEngineTest, AFailedStepIsReportedAndTheNextRequestWorks) {
   ASSERT_TRUE(wait_for([this] { return transcripts[3].ended(); }));
   EXPECT_EQ(transcripts[3].completed.size(), 1U);
   EXPECT_EQ(failures.size(), 1U);
+}
+
+// Break: take every failure for kInternal in Engine::step().
+TEST_F(FailingEngineTest, WithoutMemoryARequestIsToldToComeBack) {
+  kind = StepFailure::kOutOfMemory;
+  model.fail_next = true;
+  submit(1, 5);
+  ASSERT_TRUE(wait_for([this] { return transcripts[1].ended(); }));
+  ASSERT_EQ(transcripts[1].errors.size(), 1U);
+  EXPECT_EQ(transcripts[1].errors[0].code, proto::ErrorCode::kOverloaded);
+  EXPECT_TRUE(transcripts[1].errors[0].retry_after.has_value());
+  submit(2, 5);
+  ASSERT_TRUE(wait_for([this] { return transcripts[2].ended(); }));
+  EXPECT_EQ(transcripts[2].completed.size(), 1U);
 }
 
 TEST_F(EngineTest, TheHeartbeatIsBusyOnlyWhileWorkIsPending) {

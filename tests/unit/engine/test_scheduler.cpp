@@ -26,7 +26,7 @@ void expect_same(const Transcript& a, const Transcript& b) {
 }
 
 TEST(Scheduler, FeedsAPromptOnceForAllSuggestions) {
-  Bench bench;
+  Bench bench(Bench::default_shape(), {.least_rows = 64});
   const auto key = bench.submit({.prompt = std::string(50, 'x'), .n = 5, .max_tokens = 10});
   bench.run();
   // The prompt's 50 rows, and 9 more tokens fed for each suggestion: the last one is never fed.
@@ -214,6 +214,46 @@ TEST(Scheduler, AFailedStepEndsTheRequestsInItAndNothingElse) {
     EXPECT_THAT(suggestion.finished, ElementsAre(FinishReason::kFailed));
   }
   EXPECT_TRUE(bench.scheduler.idle());
+  EXPECT_EQ(bench.scheduler.load().blocks_used, 0);
+  const auto next = bench.submit({.prompt = "abc", .max_tokens = 3});
+  bench.run();
+  EXPECT_EQ(bench.transcripts[next].completed.size(), 1U);
+}
+
+// A step that decodes one request and feeds another's prompt runs out of memory: the newcomer goes, the other
+// never notices. Break: let shed() end every owner.
+TEST(Scheduler, WithoutMemoryTheNewcomerGoesAndTheRestGoesOn) {
+  Bench bench;
+  const proto::Suggest request{.prompt = "abc", .n = 2, .max_tokens = 20, .seed = 7};
+  const auto running = bench.submit(request);
+  bench.step();
+  bench.step();
+  const auto newcomer = bench.submit({.prompt = std::string(40, 'x'), .max_tokens = 5});
+  Events events;
+  const auto& plan = bench.scheduler.plan(bench.now, events);
+  for (const auto& [from, to] : plan.copies) bench.model.copy_block(from, to);
+  bench.scheduler.shed(bench.now, events);
+  bench.record(events);
+  ASSERT_EQ(bench.transcripts[newcomer].errors.size(), 1U);
+  EXPECT_EQ(bench.transcripts[newcomer].errors[0].code, proto::ErrorCode::kOverloaded);
+  EXPECT_TRUE(bench.transcripts[newcomer].errors[0].retry_after.has_value());
+  bench.run();
+  expect_same(bench.transcripts[running], alone(request));
+}
+
+TEST(Scheduler, WithoutMemoryForDecodesAloneTheyEndAndTheCacheShrinks) {
+  Bench bench;
+  bench.submit({.prompt = std::string(40, 'y'), .max_tokens = 2});
+  bench.run();
+  ASSERT_GT(bench.scheduler.load().blocks_cached, 0);
+  const auto key = bench.submit({.prompt = "abc", .max_tokens = 20});
+  bench.step();
+  Events events;
+  bench.scheduler.plan(bench.now, events);
+  bench.scheduler.shed(bench.now, events);
+  bench.record(events);
+  EXPECT_EQ(bench.transcripts[key].errors.at(0).code, proto::ErrorCode::kOverloaded);
+  EXPECT_EQ(bench.scheduler.load().blocks_cached, 0);
   EXPECT_EQ(bench.scheduler.load().blocks_used, 0);
   const auto next = bench.submit({.prompt = "abc", .max_tokens = 3});
   bench.run();

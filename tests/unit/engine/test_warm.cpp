@@ -51,7 +51,7 @@ TEST(Prefill, TakesOnlyTheRowsThatRequestsLeave) {
 }
 
 TEST(Prefill, ThatIsAbandonedLeavesWhatItComputed) {
-  Bench bench(Bench::default_shape(), {.prefill_rows = 20});
+  Bench bench(Bench::default_shape(), {.prefill_rows = 20, .least_rows = 64});
   const auto warm = bench.prefill(std::string(100, 'x'));
   bench.step();
   bench.scheduler.abandon(warm, bench.now);
@@ -172,7 +172,7 @@ TEST(Accept, OfAnUnknownRequestOrIndexDoesNothing) {
 }
 
 TEST(Cancel, OfAHalfFedPromptLeavesWhatWasComputed) {
-  Bench bench(Bench::default_shape(), {.prefill_burst = 24});
+  Bench bench(Bench::default_shape(), {.prefill_burst = 24, .least_rows = 64});
   const auto key = bench.submit({.prompt = std::string(100, 'x'), .max_tokens = 4});
   bench.step();
   bench.cancel(key);

@@ -42,7 +42,8 @@ class SessionTest : public ::testing::Test {
       : model(engine::testing::Bench::default_shape()),
         engine(
             model.shape(), *tokenizer, {.receipt = {.model = "gpt2-test"}}, observer,
-            [this](engine::Events events) { arrive(std::move(events)); }, [](const std::exception&) {}),
+            [this](engine::Events events) { arrive(std::move(events)); },
+            [](const std::exception&) { return engine::StepFailure::kInternal; }),
         thread([this] { engine.run(model); }) {
     state.name = "gpt2-test";
     state.served =
