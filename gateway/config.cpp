@@ -54,6 +54,12 @@ class Node {
     return value_.get_ref<const std::string&>();
   }
 
+  long number(long least, long most) const {
+    const auto in_range = [&] { return value_ >= least && value_ <= most; };
+    if (!value_.is_number_integer() || !in_range()) fail(fmt::format("a whole number {} to {}", least, most));
+    return value_.get<long>();
+  }
+
   std::vector<Node> items(std::string_view expected) const {
     if (!value_.is_array()) fail(expected);
     std::vector<Node> nodes;
@@ -152,6 +158,16 @@ std::string parse_address(const Node& node) {
   return text;
 }
 
+using Members = std::map<std::string, Node, std::less<>>;
+
+/// A duration in the unit of `time`; one that is not there stays as it is.
+template <class Duration>
+void read_time(const Members& members, const char* key, Duration& time, long least, long most) {
+  if (const auto found = members.find(key); found != members.end()) {
+    time = Duration(found->second.number(least, most));
+  }
+}
+
 }  // namespace
 
 Config parse_config(std::string_view file, std::string_view text) {
@@ -160,7 +176,8 @@ Config parse_config(std::string_view file, std::string_view text) {
     throw std::runtime_error(fmt::format("{}: expected JSON: {}", file, fault->message));
   }
   const Node root(file, "", std::get<Json>(parsed));
-  const auto members = root.members({"routes"}, {"listen", "admin_listen"});
+  const auto members = root.members(
+      {"routes"}, {"listen", "admin_listen", "resolve_seconds", "probe_interval_ms", "probe_timeout_ms"});
   Config config;
   if (const auto found = members.find("listen"); found != members.end()) {
     config.listen = parse_address(found->second);
@@ -168,6 +185,9 @@ Config parse_config(std::string_view file, std::string_view text) {
   if (const auto found = members.find("admin_listen"); found != members.end()) {
     config.admin_listen = parse_address(found->second);
   }
+  read_time(members, "resolve_seconds", config.resolve, 0, 86'400);
+  read_time(members, "probe_interval_ms", config.probes.interval, 0, 60'000);
+  read_time(members, "probe_timeout_ms", config.probes.timeout, 1, 60'000);
   Names names;
   const auto& routes = members.at("routes");
   for (const auto& route : routes.items("a list of routes, at least one")) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,18 @@ struct Route {
   std::vector<net::WebSocketUrl> upstreams;
 };
 
+/// How services are asked for their health.
+struct ProbeTimes {
+  std::chrono::milliseconds interval{500};  ///< from one probe's begin to the next one's; 0: no probes
+  std::chrono::milliseconds timeout{1'000};
+};
+
 struct Config {
   std::string listen = "127.0.0.1:8080";
   std::string admin_listen;  ///< empty: none
   std::vector<Route> routes;
+  std::chrono::seconds resolve{10};  ///< names among the upstreams' hosts are looked up so often; 0: once
+  ProbeTimes probes;
 };
 
 /// Reads a configuration. Throws std::runtime_error with one line naming `file`, the key's path, what was

@@ -136,10 +136,9 @@ void EditorSession::handle(proto::Prefill prefill) {
   if (ticket) {
     prefills_[document] = *ticket;
   } else {
-    refuse({.code = proto::ErrorCode::kUnavailable,
-            .message = "no service of this model is connected",
-            .frame = "prefill",
-            .retry_after = Relay::kRetryUnavailable});
+    auto error = relay_.no_service(model_);
+    error.frame = "prefill";
+    refuse(std::move(error));
   }
 }
 

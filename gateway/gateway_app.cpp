@@ -50,40 +50,44 @@ class CountedSession : public net::WebSocketSession {
 
 }  // namespace
 
-GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net::Metrics& metrics)
+GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net::Metrics& metrics,
+                       std::unique_ptr<Resolver> resolver)
     : executor_(std::move(executor)),
       router_(config.routes),
       metrics_(metrics),
       counts_(metrics),
       relay_(counts_),
+      pool_(executor_, relay_, counts_,
+            resolver ? std::move(resolver) : std::make_unique<SystemResolver>(executor_)),
       answers_(relay_),
       legacy_(answers_, router_),
       tick_(std::make_unique<asio::steady_timer>(executor_)),
       admin_elsewhere_(!config.admin_listen.empty()) {
-  for (const auto& route : config.routes) {
-    for (const auto& url : route.upstreams) {
-      upstreams_.push_back(std::make_unique<WsUpstream>(executor_, route.name, url, relay_, counts_));
-      relay_.add_upstream(route.name, *upstreams_.back());
-    }
-  }
+  pool_.apply(config);
 }
 
 void GatewayApp::start() {
-  for (const auto& upstream : upstreams_) upstream->start();
-  net::spawn(executor_, "deadlines", watch_deadlines(), net::OnFailure::kEndProgram);
+  pool_.start();
+  net::spawn(executor_, "ticks", keep_ticking(), net::OnFailure::kEndProgram);
+}
+
+void GatewayApp::reload(const Config& config) {
+  router_ = Router(config.routes);
+  pool_.apply(config);
 }
 
 void GatewayApp::stop() {
   stopped_ = true;
   tick_->cancel();
-  for (const auto& upstream : upstreams_) upstream->stop();
+  pool_.stop();
 }
 
-asio::awaitable<void> GatewayApp::watch_deadlines() {
+asio::awaitable<void> GatewayApp::keep_ticking() {
   while (!stopped_) {
     tick_->expires_after(kTick);
     co_await tick_->async_wait(asio::as_tuple(asio::use_awaitable));
     relay_.tick(Clock::now());
+    pool_.tick();
   }
 }
 

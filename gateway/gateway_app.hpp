@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "gateway/config.hpp"
 #include "gateway/gateway_metrics.hpp"
 #include "gateway/legacy_session.hpp"
 #include "gateway/relay.hpp"
+#include "gateway/resolver.hpp"
 #include "gateway/router.hpp"
-#include "gateway/ws_upstream.hpp"
+#include "gateway/upstream_pool.hpp"
 #include "net/http_app.hpp"
 #include "net/metrics.hpp"
 
@@ -20,10 +20,16 @@ namespace inkfleet::gateway {
 /// one thread; let the server that uses it end first.
 class GatewayApp : public net::HttpApp {
  public:
-  GatewayApp(net::asio::any_io_executor executor, const Config& config, net::Metrics& metrics);
+  /// Names of services are resolved by `resolver`; null: as the system does.
+  GatewayApp(net::asio::any_io_executor executor, const Config& config, net::Metrics& metrics,
+             std::unique_ptr<Resolver> resolver = nullptr);
 
   /// Connects to the services, and keeps doing so.
   void start();
+
+  /// Routes, aliases, services and their times are those of this configuration from now on; what runs goes
+  /// on.
+  void reload(const Config& config);
 
   /// Not ready any more; what runs goes on.
   void drain() { draining_ = true; }
@@ -44,14 +50,14 @@ class GatewayApp : public net::HttpApp {
   net::HttpResponse readiness() const;
   std::variant<net::SessionFactory, net::HttpResponse> upgrade_legacy(std::string_view name);
   net::SessionFactory counted(Door door, net::SessionFactory make);
-  net::asio::awaitable<void> watch_deadlines();
+  net::asio::awaitable<void> keep_ticking();
 
   net::asio::any_io_executor executor_;
   Router router_;
   net::Metrics& metrics_;
   GatewayMetrics counts_;
   Relay relay_;
-  std::vector<std::unique_ptr<WsUpstream>> upstreams_;
+  UpstreamPool pool_;
   SharedAnswers answers_;
   LegacySessions legacy_;
   std::unique_ptr<boost::asio::steady_timer> tick_;

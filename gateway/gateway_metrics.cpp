@@ -38,6 +38,8 @@ GatewayMetrics::GatewayMetrics(net::Metrics& metrics)
       live_(gauges(metrics, "inkfleet_gateway_live_requests", "Requests that have not ended yet")),
       first_text_(histograms(metrics, "inkfleet_gateway_first_token_seconds", "From request to first text")),
       upstreams_(gauges(metrics, "inkfleet_gateway_upstream_connected", "1 while a service is connected")),
+      probes_(gauges(metrics, "inkfleet_gateway_upstream_probe_ok",
+                     "1 while the health probe of a service is answered well")),
       connections_(gauges(metrics, "inkfleet_gateway_connections", "Open WebSockets of editors")),
       added_delay_(histograms(metrics, "inkfleet_gateway_added_delay_seconds",
                               "Between a service's frame and its being queued for the editor")
@@ -63,6 +65,16 @@ void GatewayMetrics::on_request_ended(const std::string& model, Door door, std::
 
 void GatewayMetrics::on_upstream(const std::string& model, const std::string& address, bool connected) {
   upstreams_.Add({{"model", model}, {"upstream", address}}).Set(connected ? 1 : 0);
+}
+
+void GatewayMetrics::on_probe(const std::string& model, const std::string& address, bool well) {
+  probes_.Add({{"model", model}, {"upstream", address}}).Set(well ? 1 : 0);
+}
+
+void GatewayMetrics::on_upstream_gone(const std::string& model, const std::string& address) {
+  for (auto* family : {&upstreams_, &probes_}) {
+    family->Remove(&family->Add({{"model", model}, {"upstream", address}}));
+  }
 }
 
 void GatewayMetrics::on_connection(Door door, int change) {

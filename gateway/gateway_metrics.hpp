@@ -27,6 +27,10 @@ class GatewayMetrics : public RelayObserver {
   void on_request_ended(const std::string& model, Door door, std::string_view outcome) override;
 
   void on_upstream(const std::string& model, const std::string& address, bool connected);
+  void on_probe(const std::string& model, const std::string& address, bool well);
+
+  /// The service is none of the gateway's any more; what it told of itself is not shown further.
+  void on_upstream_gone(const std::string& model, const std::string& address);
   void on_connection(Door door, int change);
 
   /// Between a service's frame and its being queued for the editor.
@@ -38,6 +42,7 @@ class GatewayMetrics : public RelayObserver {
   prometheus::Family<prometheus::Gauge>& live_;
   prometheus::Family<prometheus::Histogram>& first_text_;
   prometheus::Family<prometheus::Gauge>& upstreams_;
+  prometheus::Family<prometheus::Gauge>& probes_;
   prometheus::Family<prometheus::Gauge>& connections_;
   prometheus::Histogram& added_delay_;
 };

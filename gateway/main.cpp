@@ -2,11 +2,17 @@
 
 #include <spdlog/spdlog.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <functional>
 #include <optional>
 
 #include "gateway/config.hpp"
 #include "gateway/gateway_app.hpp"
+#include "gateway/reload.hpp"
 #include "net/http_server.hpp"
 #include "net/program.hpp"
 #include "net/spawn.hpp"
@@ -21,16 +27,29 @@ struct Servers {
   std::optional<net::HttpServer> admin;
 };
 
-net::asio::awaitable<void> serve_until_terminated(Servers& servers, GatewayApp& app) {
+net::asio::awaitable<void> reload_at(net::asio::signal_set& hangup, Reload& reload) {
+  constexpr auto kAwait = net::asio::as_tuple(net::asio::use_awaitable);
+  while (true) {
+    const auto [stopped, signal] = co_await hangup.async_wait(kAwait);
+    if (stopped) break;
+    reload.run();
+  }
+}
+
+net::asio::awaitable<void> serve_until_terminated(Servers& servers, GatewayApp& app,
+                                                  net::asio::signal_set& hangup) {
   co_await net::termination_signal();
+  hangup.cancel();
   app.drain();
   co_await servers.editors.stop(kGoodbye);
   if (servers.admin) co_await servers.admin->stop(kGoodbye);
   app.stop();
 }
 
-void serve(const Config& config) {
+void serve(const std::function<Config()>& load) {
+  const auto config = load();
   net::asio::io_context io(1);  // one thread runs it: nothing below needs a strand
+  net::asio::signal_set hangup(io, SIGHUP);
   net::Metrics metrics;
   GatewayApp app(io.get_executor(), config, metrics);
   net::AdminApp admin_app(metrics);
@@ -41,8 +60,11 @@ void serve(const Config& config) {
     const auto admin = servers.admin->listen(net::parse_endpoint("--admin-listen", config.admin_listen));
     spdlog::info("metrics on {}", net::to_string(admin));
   }
+  Reload reload(config, load, [&app](const Config& changed) { app.reload(changed); });
   app.start();
-  net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app), net::OnFailure::kEndProgram);
+  net::spawn(io.get_executor(), "reload", reload_at(hangup, reload), net::OnFailure::kEndProgram);
+  net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
+             net::OnFailure::kEndProgram);
   net::announce_listening(address);
   net::announce_ready();
   io.run();
@@ -56,10 +78,11 @@ int main(int argc, char** argv) {
   net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
   std::string file;
   program.cli().add_option("--config", file, "JSON file: address, routes, services")->required();
-  return program.run(argc, argv, [&] {
+  const auto load = [&] {
     auto config = gateway::load_config(file);
     if (!program.flags().listen.empty()) config.listen = program.flags().listen;
     if (!program.flags().admin_listen.empty()) config.admin_listen = program.flags().admin_listen;
-    gateway::serve(config);
-  });
+    return config;
+  };
+  return program.run(argc, argv, [&] { gateway::serve(load); });
 }

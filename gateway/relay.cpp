@@ -77,7 +77,7 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   budget_.on_request();
   auto& suggest = order.suggest;
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
-  auto* upstream = models_[order.model].choose({.document = document_of(order), .engine = ""}, now);
+  auto* upstream = choose(order.model, document_of(order), now);
   auto id = std::exchange(suggest.id, service_id(ticket, 0));
   Progress progress(suggest);
   const auto at = live_
@@ -91,17 +91,27 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
     give(at, *upstream);
     upstream->send(at->second.order.suggest);
   } else {
-    end_with_error(at,
-                   {.code = proto::ErrorCode::kUnavailable,
-                    .message = "no service of this model is connected",
-                    .retry_after = kRetryUnavailable},
-                   Outcome::kNeutral, now);
+    end_with_error(at, no_service(at->second.order.model), Outcome::kNeutral, now);
   }
   return ticket;
 }
 
 std::string Relay::document_of(const Order& order) {
   return order.suggest.document ? *order.suggest.document : order.document;
+}
+
+Upstream* Relay::choose(const std::string& model, std::string document, Clock::time_point now) {
+  if (retired(model)) return nullptr;
+  return models_[model].choose({.document = std::move(document), .engine = ""}, now);
+}
+
+proto::Error Relay::no_service(const std::string& model) const {
+  if (retired(model)) {
+    return {.code = proto::ErrorCode::kUnknownModel, .message = "this model is served no more"};
+  }
+  return {.code = proto::ErrorCode::kUnavailable,
+          .message = "no service of this model is connected",
+          .retry_after = kRetryUnavailable};
 }
 
 void Relay::cancel(Ticket ticket, std::optional<int> index) {
@@ -126,13 +136,13 @@ void Relay::accept(Ticket ticket, int index, int tokens) {
 }
 
 void Relay::accept(const Served& served, int index, int tokens) {
-  if (receipts_.contains(served.upstream) || find(*served.upstream, &served.id) != live_.end()) {
+  if (receipts_.contains(served.upstream) || find(served.upstream, &served.id) != live_.end()) {
     if (served.upstream->connected()) served.upstream->send(proto::Accept{served.id, index, tokens});
   }
 }
 
 std::optional<Relay::Ticket> Relay::prefill(PrefillOrder order, Clock::time_point now) {
-  auto* upstream = models_[order.model].choose({.document = order.prefill.document, .engine = ""}, now);
+  auto* upstream = choose(order.model, order.prefill.document, now);
   if (!upstream) return std::nullopt;
   const Ticket ticket = ++last_ticket_;
   const auto id = prefill_id(ticket);
@@ -152,11 +162,10 @@ bool Relay::prefilling(Ticket ticket) const {
 
 // ---- what services say ------------------------------------------------------------------------------------
 
-Relay::Live::iterator Relay::find(const Upstream& from, const std::string* id) {
+Relay::Live::iterator Relay::find(const Upstream* from, const std::string* id) {
   const auto ticket = id ? ticket_of(*id) : std::nullopt;
   const auto at = ticket ? live_.find(*ticket) : live_.end();
-  const bool current =
-      at != live_.end() && at->second.upstream == &from && at->second.order.suggest.id == *id;
+  const bool current = at != live_.end() && at->second.upstream == from && at->second.order.suggest.id == *id;
   return current ? at : live_.end();
 }
 
@@ -164,7 +173,7 @@ void Relay::on_frame(const Upstream& from, proto::ServerFrame frame, Clock::time
   if (auto* prefilled = std::get_if<proto::Prefilled>(&frame)) {
     return prefills_.answer(from, std::move(*prefilled));
   }
-  const auto at = find(from, id_of(frame));
+  const auto at = find(&from, id_of(frame));
   if (at == live_.end()) return;
   at->second.last_frame = now;
   std::visit(

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,12 +82,19 @@ class Relay {
   explicit Relay(RelayObserver& observer, std::uint64_t seed = std::random_device{}());
 
   /// A service of a model comes, with what it can do yet to be seen, or goes for good: what it runs is ended
-  /// by its answers or by on_lost(). Upstreams must outlive the relay or be lost first.
+  /// by its answers or by on_lost(). Upstreams must outlive the relay or be lost first;
+  /// one that was removed may go when it is lost and nothing is outstanding.
   void add_upstream(const std::string& model, Upstream& upstream);
   void remove_upstream(const std::string& model, const Upstream& upstream);
 
+  /// A model is served no more, or again. What runs goes on.
+  void retire(const std::string& model) { retired_.insert(model); }
+  void restore(const std::string& model) { retired_.erase(model); }
+  bool retired(const std::string& model) const { return retired_.contains(model); }
+
   /// Sends a request to a connected service of its model, the one that Balancer chooses; an unseeded one gets
-  /// its seed here. Answers may come before this returns: `unavailable` when no service is connected.
+  /// its seed here. Answers may come before this returns: `unavailable` when no service is connected,
+  /// `unknown_model` when the model is retired.
   Ticket start(Order order, Clock::time_point now);
 
   /// Stops one suggestion or all; the answers still come. A ticket that has ended is ignored, here and below.
@@ -99,9 +107,13 @@ class Relay {
   void accept(Ticket ticket, int index, int tokens);
   void accept(const Served& served, int index, int tokens);
 
-  /// Has a service warm its cache, the one that a request of this document would go to; nullopt when none is
-  /// connected. The answer comes once or, when anything is in its way, not at all.
+  /// Has a service warm its cache, the one that a request of this document would go to; nullopt, with the
+  /// reason in no_service(), when there is none. The answer comes once or, when anything is in its way, not
+  /// at all.
   std::optional<Ticket> prefill(PrefillOrder order, Clock::time_point now);
+
+  /// The error of a request that no service can be given: `unavailable`, or `unknown_model`.
+  proto::Error no_service(const std::string& model) const;
 
   /// Lets no answer of a prefill come any more. The service is not told.
   void drop_prefill(Ticket ticket);
@@ -148,8 +160,9 @@ class Relay {
   using Outcome = Balancer::Outcome;
 
   static std::string document_of(const Order& order);
+  Upstream* choose(const std::string& model, std::string document, Clock::time_point now);
   std::vector<Ticket> tickets_of(const Upstream& upstream) const;
-  Live::iterator find(const Upstream& from, const std::string* id);
+  Live::iterator find(const Upstream* from, const std::string* id);
   void answer(Request& request, proto::ServerFrame frame);
   void relay(Live::iterator at, proto::Queued frame, Clock::time_point now);
   void relay(Live::iterator at, proto::Started frame, Clock::time_point now);
@@ -169,6 +182,7 @@ class Relay {
   RelayObserver& observer_;
   std::mt19937_64 random_;
   std::map<std::string, Balancer> models_;
+  std::set<std::string> retired_;
   std::map<const Upstream*, proto::Receipt> receipts_;  // the last one of each service
   RetryBudget budget_;
   Prefills prefills_;

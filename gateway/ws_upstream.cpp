@@ -2,19 +2,44 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "proto/parse.hpp"
 #include "proto/serialize.hpp"
 
 namespace inkfleet::gateway {
 
-WsUpstream::WsUpstream(net::asio::any_io_executor executor, const std::string& model,
-                       const net::WebSocketUrl& url, Relay& relay, GatewayMetrics& metrics)
-    : model_(model),
-      name_(url.str()),
+namespace {
+
+net::WebSocketUrl url_of(const ServiceAddress& service) {
+  return {service.address, service.url.port, service.url.path};
+}
+
+HealthProbe::Target target_of(const ServiceAddress& service) {
+  return {.address = net::parse_endpoint(service.name(), url_of(service).authority()),
+          .host = service.url.authority(),
+          .name = service.name()};
+}
+
+}  // namespace
+
+WsUpstream::WsUpstream(net::asio::any_io_executor executor, const ServiceAddress& service, ProbeTimes probes,
+                       Relay& relay, GatewayMetrics& metrics)
+    : model_(service.model),
+      name_(service.name()),
       relay_(relay),
       metrics_(metrics),
-      client_(std::move(executor), url, *this, {.user_agent = "inkfleet-gateway"}) {
+      client_(executor, url_of(service), *this,
+              {.user_agent = "inkfleet-gateway", .host = service.url.authority(), .name = name_}),
+      probe_(executor, target_of(service), probes, [this](bool well) { on_probe(well); }) {
   metrics_.on_upstream(model_, name_, false);
+}
+
+void WsUpstream::stop() {
+  if (std::exchange(stopped_, true)) return;
+  probe_.stop();
+  client_.stop();
+  metrics_.on_upstream_gone(model_, name_);
 }
 
 void WsUpstream::send(const proto::ClientFrame& frame) {
@@ -24,6 +49,7 @@ void WsUpstream::send(const proto::ClientFrame& frame) {
 void WsUpstream::on_open() {
   metrics_.on_upstream(model_, name_, true);
   relay_.on_connected(*this, Clock::now());
+  probe_.start();
 }
 
 void WsUpstream::on_text(std::string_view text) {
@@ -41,8 +67,14 @@ void WsUpstream::on_text(std::string_view text) {
 }
 
 void WsUpstream::on_closed() {
-  metrics_.on_upstream(model_, name_, false);
+  // Once stopped it is not on the books any more, where another one may already have its name.
+  if (!stopped_) metrics_.on_upstream(model_, name_, false);
   relay_.on_lost(*this, Clock::now());
+}
+
+void WsUpstream::on_probe(bool well) {
+  metrics_.on_probe(model_, name_, well);
+  relay_.on_probe(*this, well);
 }
 
 }  // namespace inkfleet::gateway

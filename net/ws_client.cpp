@@ -8,6 +8,7 @@
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/websocket.hpp>
 #include <optional>
+#include <vector>
 
 #include "net/spawn.hpp"
 
@@ -24,9 +25,9 @@ class WsClient::State : public std::enable_shared_from_this<State> {
   State(asio::any_io_executor executor, WebSocketUrl url, WsClientEvents& events, ClientOptions options)
       : executor_(std::move(executor)),
         url_(std::move(url)),
-        name_(url_.str()),
         events_(events),
         options_(std::move(options)),
+        name_(options_.name.empty() ? url_.str() : options_.name),
         backoff_(options_.backoff),
         resolver_(executor_),
         pause_(executor_) {}
@@ -42,16 +43,18 @@ class WsClient::State : public std::enable_shared_from_this<State> {
   /// Takes its own object along, so that it lives as long as this runs.
   asio::awaitable<void> keep_connected(std::shared_ptr<State> self);
   asio::awaitable<beast::error_code> connect();
+  asio::awaitable<beast::error_code> find_addresses();
   asio::awaitable<void> converse();
   void note_failure(beast::error_code error);
 
   asio::any_io_executor executor_;
   WebSocketUrl url_;
-  std::string name_;
   WsClientEvents& events_;
   ClientOptions options_;
+  std::string name_;
   Backoff backoff_;
   tcp::resolver resolver_;
+  std::vector<tcp::endpoint> addresses_;
   asio::steady_timer pause_;
   std::optional<TcpWsConnection::Stream> opening_;
   std::shared_ptr<WebSocketPeer> peer_;
@@ -94,14 +97,27 @@ asio::awaitable<void> WsClient::State::keep_connected([[maybe_unused]] std::shar
   opening_.reset();
 }
 
+// An address in numbers does not go through the resolver: it has one thread, which a slow name would hold up.
+asio::awaitable<beast::error_code> WsClient::State::find_addresses() {
+  beast::error_code is_name;
+  asio::ip::make_address(url_.host, is_name);
+  if (!is_name) {
+    addresses_ = {parse_endpoint(name_, url_.authority())};
+    co_return beast::error_code{};
+  }
+  const auto [unresolved, found] = co_await resolver_.async_resolve(url_.host, url_.port, kAwait);
+  addresses_.assign(found.begin(), found.end());
+  co_return unresolved;
+}
+
 asio::awaitable<beast::error_code> WsClient::State::connect() {
-  const auto [unresolved, addresses] = co_await resolver_.async_resolve(url_.host, url_.port, kAwait);
+  const auto unresolved = co_await find_addresses();
   if (unresolved || stopped_) co_return unresolved;
 
   opening_.emplace(executor_);
   auto& socket = beast::get_lowest_layer(*opening_);
   socket.expires_after(options_.connection.handshake);
-  const auto [unreachable, address] = co_await socket.async_connect(addresses, kAwait);
+  const auto [unreachable, address] = co_await socket.async_connect(addresses_, kAwait);
   if (unreachable || stopped_) co_return unreachable;
   socket.expires_never();  // from here the WebSocket keeps the time
   socket.socket().set_option(tcp::no_delay(true));
@@ -111,7 +127,8 @@ asio::awaitable<beast::error_code> WsClient::State::connect() {
     request.set(http::field::user_agent, options_.user_agent);
     request.set(http::field::sec_websocket_protocol, "inkfleet.v1");
   }));
-  const auto [refused] = co_await opening_->async_handshake(url_.authority(), url_.path, kAwait);
+  const auto host = options_.host.empty() ? url_.authority() : options_.host;
+  const auto [refused] = co_await opening_->async_handshake(host, url_.path, kAwait);
   co_return refused;
 }
 

@@ -27,6 +27,8 @@ struct ClientOptions {
   ConnectionOptions connection{.frame_limit = proto::limits::kServiceFrameBytes, .waiting_output = 0};
   Backoff::Range backoff;
   std::string user_agent = "inkfleet";
+  std::string host;  ///< the Host header; empty: that of the URL
+  std::string name;  ///< for the log; empty: the URL
 };
 
 /// A connection that is kept: made again, after growing pauses, whenever it fails or is lost.

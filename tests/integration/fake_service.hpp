@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,14 @@ class FakeService : public net::HttpApp {
     address_ = server_->listen(address_ ? *address_ : any_port());
   }
 
+  /// Begins to serve at an address of the test's choice.
+  void start_at(const net::tcp::endpoint& address) {
+    address_ = address;
+    start();
+  }
+
+  net::tcp::endpoint address() const { return address_.value(); }
+
   /// Goes away like a process that is killed.
   void kill() {
     server_.reset();
@@ -33,7 +43,7 @@ class FakeService : public net::HttpApp {
   }
 
   net::WebSocketUrl url(const std::string& path) const {
-    return {"127.0.0.1", std::to_string(address_.value().port()), path};
+    return {address_.value().address().to_string(), std::to_string(address_.value().port()), path};
   }
 
   bool connected() const { return peer_ != nullptr; }
@@ -56,6 +66,8 @@ class FakeService : public net::HttpApp {
     return found.value_or(Frame{});
   }
 
+  bool hung = false;                       // health probes get no answer while it is
+  int probes = 0;                          // that came
   std::vector<proto::ClientFrame> frames;  // that came and were not yet expected
 
  private:
@@ -77,9 +89,15 @@ class FakeService : public net::HttpApp {
     FakeService& service_;
   };
 
-  net::asio::awaitable<net::HttpResponse> handle(const net::HttpRequest&,
+  net::asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request,
                                                  const net::asio::ip::address&) override {
-    co_return net::text_response(net::http::status::not_found, "");
+    if (net::path_of(request) != "/healthz") co_return net::text_response(net::http::status::not_found, "");
+    ++probes;
+    while (hung) {
+      boost::asio::steady_timer wait(io_, std::chrono::milliseconds(10));
+      co_await wait.async_wait(boost::asio::use_awaitable);
+    }
+    co_return net::text_response(net::http::status::ok, "ok");
   }
   std::variant<net::SessionFactory, net::HttpResponse> upgrade(const net::HttpRequest&,
                                                                const net::asio::ip::address&) override {

@@ -7,6 +7,7 @@
 namespace inkfleet::gateway {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -55,6 +56,29 @@ TEST(Config, ErrorsNameFileKeyExpectedAndFound) {
   EXPECT_THAT(error_of(R"({"listen": "8080", "routes": []})"),
               HasSubstr("fleet.json: listen: expected ADDR:PORT"));
   EXPECT_THAT(error_of(R"({"listen": 8080, "routes": []})"), HasSubstr("listen: expected an address"));
+}
+
+TEST(Config, TimesOfProbesAndLookUps) {
+  const auto with_times = [](const std::string& times) {
+    return R"({"routes": [{"suffix": "/one", "upstreams": ["ws://h:1/"]}], )" + times + "}";
+  };
+  const auto usual = parse_config("fleet.json", kSmallest);
+  EXPECT_EQ(usual.resolve, 10s);
+  EXPECT_EQ(usual.probes.interval, 500ms);
+  EXPECT_EQ(usual.probes.timeout, 1s);
+  const auto own = parse_config(
+      "fleet.json", with_times(R"("resolve_seconds": 0, "probe_interval_ms": 0, "probe_timeout_ms": 250)"));
+  EXPECT_EQ(own.resolve, 0s);
+  EXPECT_EQ(own.probes.interval, 0ms);
+  EXPECT_EQ(own.probes.timeout, 250ms);
+  EXPECT_THAT(error_of(with_times(R"("resolve_seconds": -1)")),
+              HasSubstr("resolve_seconds: expected a whole number 0 to 86400, found -1"));
+  EXPECT_THAT(error_of(with_times(R"("probe_timeout_ms": 0)")),
+              HasSubstr("probe_timeout_ms: expected a whole number 1 to 60000, found 0"));
+  EXPECT_THAT(error_of(with_times(R"("probe_interval_ms": "500")")), HasSubstr("expected a whole number"));
+  EXPECT_THAT(error_of(with_times(R"("probe_interval_ms": 0.5)")), HasSubstr("expected a whole number"));
+  EXPECT_THAT(error_of(with_times(R"("probe_interval_ms": 18446744073709551616)")),
+              HasSubstr("expected a whole number"));
 }
 
 // Deliberate break: without the look-up in `optional`, "upstream" is ignored and the fault shows nowhere.

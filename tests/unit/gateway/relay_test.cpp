@@ -301,6 +301,31 @@ TEST_F(RelayTest, WhateverHappensEveryRequestEndsExactlyOnce) {
   }
 }
 
+TEST_F(RelayTest, AModelThatIsServedNoMoreEndsWhatRunsAndTakesNothingNew) {
+  std::vector<ServerFrame> later;
+  start({.id = "a"}, got);
+  relay.retire("m");
+  relay.remove_upstream("m", one);
+  relay.remove_upstream("m", two);
+  start({.id = "b"}, later);
+  ASSERT_THAT(brief(later), ElementsAre("error"));
+  EXPECT_EQ(std::get<Error>(later[0]).code, ErrorCode::kUnknownModel);
+  EXPECT_FALSE(relay.prefill({"m", {.document = "d"}, nullptr}, at(0ms)));
+  EXPECT_EQ(relay.no_service("m").code, ErrorCode::kUnknownModel);
+
+  EXPECT_EQ(relay.outstanding(one), 1u);
+  answer(one, Started{.id = "r1"});
+  answer(one, Finished{.id = "r1"});
+  answer(one, Completed{.id = "r1"});
+  EXPECT_THAT(brief(got), ElementsAre("started", "finished 0", "completed"));
+  EXPECT_EQ(relay.outstanding(one), 0u);
+
+  relay.restore("m");
+  relay.add_upstream("m", two);
+  start({.id = "c"}, later);
+  EXPECT_EQ(two.all<Suggest>().size(), 1u);
+}
+
 // Deliberate break: filling `open` only at `started` swallows the finished frame.
 TEST_F(RelayTest, ARequestCancelledWhileItWaitsIsFinishedToo) {
   const auto ticket = start({.id = "mine"}, got);
