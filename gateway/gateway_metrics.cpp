@@ -65,6 +65,7 @@ void GatewayMetrics::on_request_ended(const std::string& model, Door door, std::
 
 void GatewayMetrics::on_upstream(const std::string& model, const std::string& address, bool connected) {
   upstreams_.Add({{"model", model}, {"upstream", address}}).Set(connected ? 1 : 0);
+  for (const char* why : {"lost", "silent"}) moves_.Add({{"model", model}, {"why", why}});  // from 0 on
 }
 
 void GatewayMetrics::on_probe(const std::string& model, const std::string& address, bool well) {

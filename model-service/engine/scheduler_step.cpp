@@ -24,7 +24,12 @@ const Step& Scheduler::plan(TimePoint now, Events& events) {
 
   int prefill_rows = 0;
   int decode_rows = 0;
-  for (const auto& owner : owners_) (owner.suggestion != nullptr ? decode_rows : prefill_rows) += owner.rows;
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    // Of tokens that a suggestion brought along, only the last gives a new one.
+    const int decoded = owners_[i].suggestion != nullptr && step_.slices[i].wants_logits ? 1 : 0;
+    decode_rows += decoded;
+    prefill_rows += owners_[i].rows - decoded;
+  }
   if (!step_.empty()) observer_.on_step(prefill_rows, decode_rows);
   return step_;
 }
