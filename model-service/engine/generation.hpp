@@ -42,8 +42,8 @@ struct Suggestion {
 };
 
 /// A request from admission to its end. The prompt is fed once, by a sequence of its own; then every
-/// suggestion continues from the prompt's cache blocks: whole ones are shared; the last, partly filled one the
-/// first suggestion goes on filling, and the others have copies of it.
+/// suggestion continues from the prompt's cache blocks: whole ones are shared; the last, partly filled one
+/// the first suggestion goes on filling, and the others have copies of it.
 struct Generation {
   Request request;
   int cached_tokens = 0;  ///< of the prompt, taken from the prefix cache

@@ -25,8 +25,8 @@ class PackedMemory {
   /// The next packed_size(bytes) of it, 64-byte aligned. Throws std::logic_error when there are fewer left.
   std::byte* take(std::size_t bytes);
 
-  /// Of a mapped file: its pages are no longer counted as ours, and stay in the system's cache until something
-  /// else needs the room. For one touched here and there, the system maps sixteen.
+  /// Of a mapped file: its pages are no longer counted as ours, and stay in the system's cache until
+  /// something else needs the room. For one touched here and there, the system maps sixteen.
   void rest();
 
   [[nodiscard]] std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
