@@ -198,7 +198,8 @@ def test_saturation_is_told(service):
         editor.complete(PROMPT, max_tokens=2)
         assert metrics.sum("inkfleet_saturation") == 0
         order(service.address, "slow_steps", ms=200)
-        requests = [editor.ask(f"{i} {PROMPT}", n=32, max_tokens=200) for i in range(12)]
+        # With time enough that none is refused: at this pace the last would wait for more than the default deadline.
+        requests = [editor.ask(f"{i} {PROMPT}", n=32, max_tokens=200, deadline_ms=600_000) for i in range(12)]
         metrics.wait("inkfleet_saturation", lambda value: 0 < value <= 1)
         metrics.wait("inkfleet_queue_depth", lambda value: value > 0)
         metrics.wait("inkfleet_backlog_tokens", lambda value: value > 0)
