@@ -192,7 +192,8 @@ def test_faults_move_to_the_admin_address(start):
     assert http(f"http://{admin}/healthz")[0] == 404
 
 
-def test_saturation_is_told(service):
+def test_saturation_is_told(start):
+    service = start("--cache-mb", 4)  # room for three suggestions of this length at once: the other requests wait
     metrics = Metrics(f"http://{service.address}")
     with editor_of(service) as editor:
         editor.complete(PROMPT, max_tokens=2)
