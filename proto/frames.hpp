@@ -27,6 +27,7 @@ struct Suggest {
   std::string id;
   std::string prompt;
   std::optional<std::string> document;
+  std::optional<std::string> client;  ///< on whose behalf a gateway asks: who shares the service fairly
   int n = 1;
   int max_tokens = 40;
   double temperature = 0.7;  ///< 0 is greedy

@@ -24,6 +24,7 @@ inline constexpr std::size_t kHttpBodyBytes = 1024 * 1024;
 // Fields of `suggest` and its kin.
 inline constexpr std::size_t kIdBytes = 64;
 inline constexpr std::size_t kDocumentBytes = 128;
+inline constexpr std::size_t kClientBytes = 64;
 inline constexpr IntRange kSuggestions{1, 32};
 inline constexpr IntRange kMaxTokens{1, 1024};
 inline constexpr RealRange kTemperature{0.0, 2.0};

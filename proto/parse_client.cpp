@@ -11,6 +11,7 @@ namespace {
 
 constexpr TextRange kId{1, limits::kIdBytes};
 constexpr TextRange kDocument{0, limits::kDocumentBytes};
+constexpr TextRange kClient{1, limits::kClientBytes};
 constexpr TextRange kAnyText{0, std::numeric_limits<std::size_t>::max()};
 constexpr IntRange kIndex{0, limits::kSuggestions.max - 1};
 constexpr IntRange kAcceptedTokens{0, limits::kMaxTokens.max};
@@ -94,6 +95,7 @@ ClientFrame read_suggest(FieldReader& fields) {
   suggest.id = fields.required("id", fields.text("id", kId));
   suggest.prompt = fields.required("prompt", fields.text("prompt", kAnyText));
   suggest.document = fields.text("document", kDocument);
+  suggest.client = fields.text("client", kClient);
   suggest.n = small_integer(fields, "n", limits::kSuggestions).value_or(suggest.n);
   suggest.max_tokens = small_integer(fields, "max_tokens", limits::kMaxTokens).value_or(suggest.max_tokens);
   suggest.temperature = fields.real("temperature", limits::kTemperature).value_or(suggest.temperature);

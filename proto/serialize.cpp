@@ -138,6 +138,7 @@ void append_frame(std::string& out, const Suggest& frame) {
   writer.field("id", frame.id)
       .field("prompt", frame.prompt)
       .optional("document", frame.document)
+      .optional("client", frame.client)
       .field("n", frame.n)
       .field("max_tokens", frame.max_tokens)
       .field("temperature", frame.temperature)

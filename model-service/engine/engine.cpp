@@ -1,6 +1,5 @@
 #include "model-service/engine/engine.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -38,7 +37,7 @@ void Engine::stop() {
 
 void Engine::post(Order order) {
   const std::lock_guard lock(mutex_);
-  if (std::holds_alternative<Request>(order)) ++queued_orders_;
+  if (const auto* request = std::get_if<Request>(&order)) backlog_.add(request->client(), request->rows());
   if (!heartbeat_.busy) heartbeat_ = {.busy = true, .last_beat = Clock::now()};
   mailbox_.push_back(std::move(order));
   wake_.notify_one();
@@ -101,19 +100,26 @@ void Engine::step(StepModel& model, Events& events) {
 
 void Engine::beat(bool busy) {
   const auto load = scheduler_.load();
+  auto backlog = scheduler_.backlog();
   const std::lock_guard lock(mutex_);
   load_ = load;
-  queued_orders_ = static_cast<int>(std::count_if(mailbox_.begin(), mailbox_.end(), [](const Order& order) {
-    return std::holds_alternative<Request>(order);
-  }));
+  backlog_ = std::move(backlog);
+  for (const auto& order : mailbox_) {
+    if (const auto* request = std::get_if<Request>(&order)) backlog_.add(request->client(), request->rows());
+  }
   heartbeat_ = {.busy = busy || !mailbox_.empty(), .last_beat = Clock::now()};
 }
 
 Load Engine::load() const {
   const std::lock_guard lock(mutex_);
   auto load = load_;
-  load.queued += queued_orders_;
+  load.queued = backlog_.waiting;
   return load;
+}
+
+Backlog Engine::backlog() const {
+  const std::lock_guard lock(mutex_);
+  return backlog_;
 }
 
 Heartbeat Engine::heartbeat() const {

@@ -50,6 +50,7 @@ class Engine {
 
   // Read from any thread.
   [[nodiscard]] Load load() const;
+  [[nodiscard]] Backlog backlog() const;
   [[nodiscard]] Heartbeat heartbeat() const;
 
  private:
@@ -82,8 +83,8 @@ class Engine {
   std::vector<Order> mailbox_;
   bool stopping_ = false;
   Load load_;
+  Backlog backlog_;  // with the requests in the mailbox
   Heartbeat heartbeat_;
-  int queued_orders_ = 0;  // requests in the mailbox, which load() counts as queued
 
   std::vector<Order> taken_;  // engine thread: the mailbox's other buffer
 };

@@ -4,14 +4,28 @@
 
 namespace inkfleet::engine {
 
-bool Generation::finished() const {
-  return std::all_of(suggestions.begin(), suggestions.end(),
-                     [](const Suggestion& s) { return s.state == Suggestion::State::kFinished; });
+int Generation::open() const {
+  return static_cast<int>(std::count_if(suggestions.begin(), suggestions.end(), [](const Suggestion& s) {
+    return s.state != Suggestion::State::kFinished;
+  }));
 }
 
 bool Generation::needs_prompt_logits() const {
   return std::any_of(suggestions.begin(), suggestions.end(),
                      [](const Suggestion& s) { return s.state == Suggestion::State::kWaiting && s.fresh; });
+}
+
+// The prompt gives each suggestion its first token, and its last one is not fed. Tokens that it was resumed
+// with are fed after the prompt.
+int Generation::rows_left() const {
+  auto rows = static_cast<int>(prompt.pending.size());
+  for (const auto& suggestion : suggestions) {
+    if (suggestion.state == Suggestion::State::kFinished) continue;
+    const int max_tokens = request.suggest.max_tokens;
+    const auto pending = static_cast<int>(suggestion.sequence.pending.size());
+    rows += prompt_done ? max_tokens - suggestion.generated() + pending - 1 : max_tokens - 1;
+  }
+  return rows;
 }
 
 std::size_t CompletedTexts::size() const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -57,9 +59,15 @@ struct Generation {
   int completion_tokens = 0;
   TimePoint deadline;
   TimePoint admitted;
+  std::uint64_t arrival = 0;  ///< its number among all that were queued
   std::optional<TimePoint> first_token;
 
-  [[nodiscard]] bool finished() const;
+  [[nodiscard]] bool finished() const { return open() == 0; }
+  /// Suggestions that have not finished.
+  [[nodiscard]] int open() const;
+  [[nodiscard]] std::string_view client() const { return request.client(); }
+  /// Rows it still computes at most.
+  [[nodiscard]] int rows_left() const;
   /// Some suggestion has no resumed token, so the prompt's own logits are sampled.
   [[nodiscard]] bool needs_prompt_logits() const;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/frames.hpp"
@@ -24,6 +25,16 @@ struct Request {
   std::string spell_again;             ///< bytes that heal took back from the prompt's end
   int dropped_tokens = 0;              ///< of the prompt's beginning
   TimePoint submitted;
+
+  /// On whose behalf it is asked; all that name nobody are one client.
+  [[nodiscard]] std::string_view client() const {
+    return suggest.client ? std::string_view(*suggest.client) : std::string_view();
+  }
+  /// Rows it computes at most.
+  [[nodiscard]] int rows() const {
+    const int suggestions = suggest.resume ? static_cast<int>(suggest.resume->size()) : suggest.n;
+    return static_cast<int>(prompt.size()) + suggestions * (suggest.max_tokens - 1);
+  }
 };
 
 /// A text to be computed ahead, for a request that has not come yet.

@@ -49,15 +49,21 @@ void Scheduler::submit(Request request, TimePoint now, Events& events) {
     complete(*generation, now, events);
     return;
   }
-  if (static_cast<int>(queue_.size()) >= options_.max_queue) {
-    end_with_error(*generation,
-                   {.code = ErrorCode::kOverloaded,
-                    .message = "the queue is full: " + std::to_string(options_.max_queue) + " requests wait",
-                    .retry_after = kRetryAfter},
-                   events);
-    return;
+  if (queue_.size() >= options_.max_queue) {
+    auto gives_way = queue_.push_out(generation->client());
+    if (!gives_way) return refuse(*generation, events);
+    refuse(*gives_way, events);
   }
-  queue_.push_back(std::move(generation));
+  queue_.push(std::move(generation));
+  newcomers_ = true;
+}
+
+void Scheduler::refuse(Generation& generation, Events& events) {
+  end_with_error(generation,
+                 {.code = ErrorCode::kOverloaded,
+                  .message = "the queue is full: " + std::to_string(options_.max_queue) + " requests wait",
+                  .retry_after = kRetryAfter},
+                 events);
 }
 
 std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
@@ -117,10 +123,10 @@ void Scheduler::expire(TimePoint now, Events& events) {
     if (now >= generation->deadline) finish_all(*generation, FinishReason::kDeadline, events);
   }
   complete_finished(now, events);
-  std::erase_if(queue_, [&](auto& generation) {
-    if (now < generation->deadline) return false;
-    const auto limit = std::to_string(generation->request.suggest.deadline.count());
-    end_with_error(*generation,
+  queue_.erase_if([&](Generation& generation) {
+    if (now < generation.deadline) return false;
+    const auto limit = std::to_string(generation.request.suggest.deadline.count());
+    end_with_error(generation,
                    {.code = ErrorCode::kDeadline, .message = "still waiting after deadline_ms = " + limit},
                    events);
     return true;
@@ -177,13 +183,13 @@ void Scheduler::finish_all(Generation& generation, FinishReason reason, Events& 
 }
 
 void Scheduler::complete_finished(TimePoint now, Events& events) {
-  const auto complete_if_finished = [&](auto& generation) {
-    if (!generation->finished()) return false;
-    complete(*generation, now, events);
+  const auto complete_if_finished = [&](Generation& generation) {
+    if (!generation.finished()) return false;
+    complete(generation, now, events);
     return true;
   };
-  std::erase_if(running_, complete_if_finished);
-  std::erase_if(queue_, complete_if_finished);
+  std::erase_if(running_, [&](auto& generation) { return complete_if_finished(*generation); });
+  queue_.erase_if(complete_if_finished);
 }
 
 void Scheduler::complete(Generation& generation, TimePoint now, Events& events) {
@@ -214,16 +220,21 @@ void Scheduler::end_with_error(Generation& generation, proto::Error error, Event
 
 void Scheduler::admit(TimePoint now, Events& events) {
   bool room = true;
-  for (auto& generation : running_) room = room && admit_suggestions(*generation);
+  int sequences = 0;  // with those to come of what is started: nobody's turn is given away ahead of time
+  for (auto& generation : running_) {
+    room = room && admit_suggestions(*generation);
+    sequences += generation->open();
+  }
+  queue_.set_running(running_);
   const auto start_next = [&] {
-    auto& next = *queue_.front();
-    return sequences_ < options_.max_sequences &&
+    auto& next = queue_.front();
+    return sequences < options_.max_sequences &&
            start_prompt(next.prompt, next.prompt.pending.size() - 1, next.reserved, first_own_blocks(next));
   };
   while (room && !queue_.empty() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
-    auto& started = *queue_.front();
+    auto& started = *running_.emplace_back(queue_.pop_front());
     started.cached_tokens = started.prompt.position;
-    running_.splice(running_.end(), queue_, queue_.begin());
+    sequences += started.open();
     announce_start(started, now, events);
   }
   announce_waiting(events);
@@ -309,8 +320,9 @@ void Scheduler::announce_start(Generation& generation, TimePoint now, Events& ev
 }
 
 void Scheduler::announce_waiting(Events& events) {
+  if (!std::exchange(newcomers_, false)) return;
   int position = 0;
-  for (auto& generation : queue_) {
+  for (auto* generation : queue_.in_order()) {
     if (!generation->told_waiting) {
       generation->told_waiting = true;
       events.push_back({generation->request.key, proto::Queued{generation->request.suggest.id, position}});
@@ -339,35 +351,33 @@ int Scheduler::own_blocks(const Generation& generation) const {
 }
 
 Generation* Scheduler::find(RequestKey key) {
-  for (auto* generations : {&running_, &queue_}) {
-    for (auto& generation : *generations) {
-      if (generation->request.key == key) return generation.get();
-    }
+  for (auto& generation : running_) {
+    if (generation->request.key == key) return generation.get();
   }
-  return nullptr;
+  return queue_.find(key);
 }
 
 Load Scheduler::load() const {
-  Load load{.queued = static_cast<int>(queue_.size()),
+  Load load{.queued = queue_.size(),
             .running = static_cast<int>(running_.size()),
             .sequences = sequences_,
             .blocks_used = pool_.total() - pool_.available() - cache_.idle_blocks(),
             .blocks_cached = cache_.idle_blocks(),
             .blocks_total = pool_.total()};
-  for (const auto* generations : {&running_, &queue_}) {
-    for (const auto& generation : *generations) {
-      load.backlog_tokens += static_cast<int>(generation->prompt.pending.size());
-      for (const auto& suggestion : generation->suggestions) {
-        if (suggestion.state == State::kFinished) continue;
-        load.backlog_tokens += generation->request.suggest.max_tokens - suggestion.generated();
-      }
-    }
-  }
+  for (const auto& generation : running_) load.backlog_tokens += generation->rows_left();
+  for (const auto* generation : queue_.in_order()) load.backlog_tokens += generation->rows_left();
   if (!queue_.empty() && rows_per_second_ > 0.0) {
     const std::chrono::duration<double> wait(load.backlog_tokens / rows_per_second_);
     load.expected_wait = std::chrono::duration_cast<std::chrono::milliseconds>(wait);
   }
   return load;
+}
+
+Backlog Scheduler::backlog() {
+  queue_.set_running(running_);
+  auto backlog = queue_.backlog();
+  backlog.rows_per_second = rows_per_second_;
+  return backlog;
 }
 
 }  // namespace inkfleet::engine

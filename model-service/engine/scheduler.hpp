@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "model-service/engine/backlog.hpp"
 #include "model-service/engine/block_pool.hpp"
+#include "model-service/engine/fair_queue.hpp"
 #include "model-service/engine/generation.hpp"
 #include "model-service/engine/heal.hpp"
 #include "model-service/engine/observer.hpp"
@@ -71,7 +73,8 @@ class Scheduler {
             Observer& observer);
   ~Scheduler();
 
-  /// Queues a request. Beyond the queue's limit it ends at once with `overloaded`.
+  /// Queues a request. Beyond the queue's limit one ends at once with `overloaded`: the newest of the client
+  /// that has the most waiting, which may be this one.
   void submit(Request request, TimePoint now, Events& events);
 
   /// Queues a warm-up, which gets what requests leave over: one at a time, when no request waits. It ends in
@@ -105,9 +108,10 @@ class Scheduler {
 
   [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
+  [[nodiscard]] Backlog backlog();
 
  private:
-  using Generations = std::list<std::unique_ptr<Generation>>;
+  using Generations = FairQueue::Running;
 
   // Whose a slice is: a suggestion's; without one, the generation's prompt's; without either, the warm-up's.
   struct SliceOwner {
@@ -118,6 +122,7 @@ class Scheduler {
   };
 
   std::unique_ptr<Generation> make_generation(Request request);
+  void refuse(Generation& generation, Events& events);
   void expire(TimePoint now, Events& events);
   void admit(TimePoint now, Events& events);
   bool admit_suggestions(Generation& generation);
@@ -166,8 +171,9 @@ class Scheduler {
   PrefixCache cache_;
   Sampler sampler_;
   HealingVocabulary vocabulary_;
-  Generations queue_;                     // not started, in order of arrival
+  FairQueue queue_;                       // not started
   Generations running_;                   // started, in order of admission
+  bool newcomers_ = false;                // some of queue_ have not been told that they wait
   std::list<WarmingPrompt> warmups_;      // in order of arrival; only the first may be admitted
   std::deque<CompletedTexts> completed_;  // oldest first
   std::size_t completed_tokens_ = 0;      // in completed_

@@ -108,6 +108,7 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
     const auto& [generation, suggestion, sequence, rows] = owners_[i];
     sequence->pending.erase(sequence->pending.begin(), sequence->pending.begin() + rows);
     sequence->position += rows;
+    if (generation != nullptr) queue_.on_computed(*generation, rows);
 
     std::span<const float> own;
     if (step_.slices[i].wants_logits) own = logits.subspan(vocabulary * row++, vocabulary);
@@ -122,6 +123,7 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
   }
   owners_.clear();
   complete_finished(now, events);
+  queue_.end_step();
 }
 
 void Scheduler::measure_pace(TimePoint now) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <random>
@@ -17,6 +18,7 @@ struct ServiceState {
   bool draining = false;
   bool device_lost = false;  ///< a fatal error was seen: the process is about to end
   Dispatcher dispatcher;
+  std::uint64_t connections = 0;  ///< so far
   std::mt19937_64 seeds{std::random_device{}()};  ///< for requests that bring none
 };
 

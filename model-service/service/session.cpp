@@ -29,7 +29,7 @@ proto::Error about_prefill(proto::Error error) {
 }  // namespace
 
 Session::Session(std::shared_ptr<net::WebSocketPeer> peer, ServiceState& state)
-    : peer_(std::move(peer)), state_(state) {}
+    : peer_(std::move(peer)), state_(state), client_("connection:" + std::to_string(++state.connections)) {}
 
 void Session::on_text(std::string_view text) {
   auto parsed = proto::parse_client_frame(text);
@@ -87,6 +87,7 @@ void Session::handle(proto::Suggest& suggest) {
                      .field = "id"});
     return;
   }
+  if (!suggest.client) suggest.client = client_;
   if (auto error = refusal(suggest)) return refuse(suggest.id, std::move(*error));
   if (suggest.document) {
     supersede(*suggest.document);
@@ -115,20 +116,20 @@ std::optional<proto::Error> Session::refusal(const proto::Suggest& suggest) cons
 }
 
 std::optional<proto::Error> Session::overload(const proto::Suggest& suggest) const {
-  const auto load = state_.served->engine->load();
+  const auto backlog = state_.served->engine->backlog();
   const int superseded = suggest.document && documents_.contains(*suggest.document) ? 1 : 0;
-  if (load.queued - superseded >= state_.served->max_queue) {
+  if (!backlog.has_place(*suggest.client, state_.served->max_queue, superseded)) {
     return proto::Error{
         .code = ErrorCode::kOverloaded,
         .message = "the queue is full: " + std::to_string(state_.served->max_queue) + " requests wait",
         .retry_after = kRetrySoon};
   }
-  if (load.expected_wait > suggest.deadline) {
+  if (const auto wait = backlog.expected_wait(*suggest.client); wait > suggest.deadline) {
     return proto::Error{
         .code = ErrorCode::kOverloaded,
-        .message = "requests wait about " + std::to_string(load.expected_wait.count()) +
+        .message = "a request of this client waits about " + std::to_string(wait.count()) +
                    " ms, longer than deadline_ms = " + std::to_string(suggest.deadline.count()),
-        .retry_after = load.expected_wait - suggest.deadline};
+        .retry_after = wait - suggest.deadline};
   }
   return std::nullopt;
 }

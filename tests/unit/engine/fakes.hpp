@@ -252,7 +252,10 @@ class Bench {
   }
 
   void record(const Events& events) {
-    for (const auto& event : events) transcripts[event.key].add(event.frame);
+    for (const auto& event : events) {
+      transcripts[event.key].add(event.frame);
+      if (std::holds_alternative<proto::Started>(event.frame)) started.push_back(event.key);
+    }
   }
 
   ByteTokenizer tokenizer;
@@ -260,6 +263,7 @@ class Bench {
   RememberingModel model;
   Scheduler scheduler;
   std::map<RequestKey, Transcript> transcripts;
+  std::vector<RequestKey> started;  ///< in order
   TimePoint now{std::chrono::seconds(1)};
   RequestKey next_key = 1;
 };

@@ -129,6 +129,9 @@ TEST(ParseSuggest, TextFieldsAreCountedInBytes) {
   accepted<Suggest>(suggest_with({{"document", ""}}));
   expect_field_refused("document", std::string(127, 'd') + "é");
   expect_field_refused("document", 5);
+  accepted<Suggest>(suggest_with({{"client", std::string(64, 'c')}}));
+  expect_field_refused("client", std::string(65, 'c'));
+  expect_field_refused("client", "");
   EXPECT_EQ(accepted<Suggest>(suggest_with({{"prompt", ""}})).prompt, "");
   EXPECT_EQ(accepted<Suggest>(suggest_with({{"prompt", std::string(50'000, ' ')}})).prompt.size(), 50'000u);
   expect_field_refused("prompt", Json::array());

@@ -36,6 +36,7 @@ TEST(ToJson, Suggest) {
   const ClientFrame full = Suggest{.id = "a\"b",
                                    .prompt = "line\n\t😀",
                                    .document = "d",
+                                   .client = "c",
                                    .n = 32,
                                    .max_tokens = 1024,
                                    .temperature = 0.1,
@@ -50,7 +51,7 @@ TEST(ToJson, Suggest) {
   expect_round_trip(full);
   EXPECT_EQ(written(full),
             Json::parse(R"({"type": "suggest", "id": "a\"b", "prompt": "line\n\t😀", "document": "d",
-      "n": 32, "max_tokens": 1024, "temperature": 0.1, "top_k": 40, "top_p": 0.95, "seed": 9007199254740991,
+      "client": "c", "n": 32, "max_tokens": 1024, "temperature": 0.1, "top_k": 40, "top_p": 0.95, "seed": 9007199254740991,
       "stop": ["\n", "END"], "logprobs": 5, "deadline_ms": 1234, "heal": true,
       "resume": [{"index": 3, "tokens": [1, 2]}, {"index": 0, "tokens": []}]})"));
 }

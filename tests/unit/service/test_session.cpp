@@ -167,6 +167,30 @@ TEST_F(SessionTest, ANewerRequestOfTheSameDocumentSupersedesTheOlder) {
   EXPECT_EQ(peer->all<proto::Completed>().size(), 3U);
 }
 
+// Break: ask Backlog::has_place for an empty name in overload(): the other client is refused too.
+TEST_F(SessionTest, AFullQueueRefusesWhoFilledItAtOnceAndTakesOthers) {
+  std::promise<void> held, release;
+  model.before_step = [&, first = true, released = release.get_future().share()]() mutable {
+    if (std::exchange(first, false)) held.set_value();
+    released.wait();
+  };
+  suggest({.id = "first", .prompt = "holds the engine", .client = "flood", .max_tokens = 2});
+  held.get_future().wait();
+  for (int i = 0; i < 9; ++i) {
+    suggest({.id = std::to_string(i), .prompt = "hello", .client = "flood", .max_tokens = 2});
+  }
+  ASSERT_EQ(peer->all<proto::Error>().size(), 1U);
+  EXPECT_EQ(peer->all<proto::Error>()[0].id, "8");
+  EXPECT_EQ(peer->all<proto::Error>()[0].code, ErrorCode::kOverloaded);
+  suggest({.id = "other", .prompt = "hello", .client = "other", .max_tokens = 2});
+  Session elsewhere(peer, state);
+  elsewhere.on_text(R"({"type":"suggest","id":"nameless","prompt":"hello","max_tokens":2})");
+  EXPECT_EQ(peer->all<proto::Error>().size(), 1U);
+  release.set_value();
+  ASSERT_TRUE(pump_until_idle());
+  EXPECT_EQ(peer->all<proto::Completed>().size(), 11U);
+}
+
 TEST_F(SessionTest, APrefillIsAnsweredAndWarmsTheNextRequest) {
   session->on_text(R"({"type":"prefill","document":"d","prompt":"hello world","id":"p"})");
   ASSERT_TRUE(pump_until_idle());
