@@ -60,6 +60,8 @@ struct Generation {
   std::optional<TimePoint> first_token;
 
   [[nodiscard]] bool finished() const;
+  /// It goes on with what another service or connection began.
+  [[nodiscard]] bool resumed() const { return request.suggest.resume.has_value(); }
   /// Some suggestion has no resumed token, so the prompt's own logits are sampled.
   [[nodiscard]] bool needs_prompt_logits() const;
 };

@@ -33,9 +33,10 @@ Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokeni
       pool_(shape.kv_blocks),
       cache_(pool_, shape.block_tokens),
       vocabulary_(tokenizer),
-      budget_(options_.least_rows,
-              std::max(options_.prefill_burst, options_.max_sequences + options_.prefill_rows),
-              options_.step_time) {}
+      budget_(
+          options_.least_rows,
+          std::max(options_.prefill_burst, kResumedFactor * options_.max_sequences + options_.prefill_rows),
+          options_.step_time) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -49,7 +50,8 @@ void Scheduler::submit(Request request, TimePoint now, Events& events) {
     complete(*generation, now, events);
     return;
   }
-  if (static_cast<int>(queue_.size()) >= options_.max_queue) {
+  const int limit = options_.max_queue * (generation->resumed() ? kResumedFactor : 1);
+  if (static_cast<int>(queue_.size()) >= limit) {
     end_with_error(*generation,
                    {.code = ErrorCode::kOverloaded,
                     .message = "the queue is full: " + std::to_string(options_.max_queue) + " requests wait",
@@ -57,7 +59,14 @@ void Scheduler::submit(Request request, TimePoint now, Events& events) {
                    events);
     return;
   }
-  queue_.push_back(std::move(generation));
+  enqueue(std::move(generation));
+}
+
+void Scheduler::enqueue(std::unique_ptr<Generation> generation) {
+  const auto after = generation->resumed() ? std::find_if(queue_.begin(), queue_.end(),
+                                                          [](const auto& other) { return !other->resumed(); })
+                                           : queue_.end();
+  queue_.insert(after, std::move(generation));
 }
 
 std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
@@ -213,21 +222,34 @@ void Scheduler::end_with_error(Generation& generation, proto::Error error, Event
 // ---- admission --------------------------------------------------------------------------------------------
 
 void Scheduler::admit(TimePoint now, Events& events) {
+  const bool room = admit(true, now, events) && admit(false, now, events);
+  announce_waiting(events);
+  if (room && queue_.empty()) admit_warmup(events);
+}
+
+// Of the resumed requests or of the others; false when one must wait.
+bool Scheduler::admit(bool resumed, TimePoint now, Events& events) {
   bool room = true;
-  for (auto& generation : running_) room = room && admit_suggestions(*generation);
+  for (auto& generation : running_) {
+    if (generation->resumed() == resumed) room = room && admit_suggestions(*generation);
+  }
+  const auto is_next = [&] { return !queue_.empty() && queue_.front()->resumed() == resumed; };
   const auto start_next = [&] {
     auto& next = *queue_.front();
-    return sequences_ < options_.max_sequences &&
+    return sequences_ < sequence_limit(next) &&
            start_prompt(next.prompt, next.prompt.pending.size() - 1, next.reserved, first_own_blocks(next));
   };
-  while (room && !queue_.empty() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
+  while (room && is_next() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
     auto& started = *queue_.front();
     started.cached_tokens = started.prompt.position;
     running_.splice(running_.end(), queue_, queue_.begin());
     announce_start(started, now, events);
   }
-  announce_waiting(events);
-  if (room && queue_.empty()) admit_warmup(events);
+  return room && !is_next();
+}
+
+int Scheduler::sequence_limit(const Generation& generation) const {
+  return options_.max_sequences * (generation.resumed() ? kResumedFactor : 1);
 }
 
 // Starts the suggestions whose prompt is done; false when one must wait, and then nothing newer may overtake
@@ -237,7 +259,7 @@ bool Scheduler::admit_suggestions(Generation& generation) {
   for (auto& suggestion : generation.suggestions) {
     if (suggestion.state != State::kWaiting) continue;
     const int needed = generation.last_block_taken ? own_blocks(generation) : 0;
-    if (sequences_ >= options_.max_sequences || !cache_.make_room(needed)) return false;
+    if (sequences_ >= sequence_limit(generation) || !cache_.make_room(needed)) return false;
     start_suggestion(generation, suggestion);
   }
   generation.prompt.blocks.clear();

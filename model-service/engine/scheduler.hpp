@@ -26,7 +26,7 @@ namespace inkfleet::engine {
 
 struct SchedulerOptions {
   int max_queue = 256;                       ///< requests waiting; beyond, `overloaded`
-  int max_sequences = 64;                    ///< suggestions decoded in one step
+  int max_sequences = 64;                    ///< suggestions decoded in one step, beside resumed ones
   int prefill_rows = 128;                    ///< prompt tokens fed in a step beside running decodes
   int prefill_burst = 256;                   ///< prompt tokens fed in a step while nothing decodes
   int least_rows = 16;                       ///< of a step, however slow the model is
@@ -70,6 +70,11 @@ class Scheduler {
   Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
             Observer& observer);
   ~Scheduler();
+
+  /// Beyond these factors of max_queue and max_sequences resumed requests have to wait as well. They go
+  /// before all others: each has a reader who sees it stand still, and was running until its service was
+  /// lost.
+  static constexpr int kResumedFactor = 2;
 
   /// Queues a request. Beyond the queue's limit it ends at once with `overloaded`.
   void submit(Request request, TimePoint now, Events& events);
@@ -119,8 +124,11 @@ class Scheduler {
 
   std::unique_ptr<Generation> make_generation(Request request);
   void expire(TimePoint now, Events& events);
+  void enqueue(std::unique_ptr<Generation> generation);
   void admit(TimePoint now, Events& events);
+  bool admit(bool resumed, TimePoint now, Events& events);
   bool admit_suggestions(Generation& generation);
+  [[nodiscard]] int sequence_limit(const Generation& generation) const;
   bool start_prompt(Sequence& prompt, std::size_t findable, BlockTable& reserved, int own);
   void start_suggestion(Generation& generation, Suggestion& suggestion);
   void announce_start(Generation& generation, TimePoint now, Events& events);
@@ -166,7 +174,7 @@ class Scheduler {
   PrefixCache cache_;
   Sampler sampler_;
   HealingVocabulary vocabulary_;
-  Generations queue_;                     // not started, in order of arrival
+  Generations queue_;                     // not started, in order of arrival, resumed ones first
   Generations running_;                   // started, in order of admission
   std::list<WarmingPrompt> warmups_;      // in order of arrival; only the first may be admitted
   std::deque<CompletedTexts> completed_;  // oldest first

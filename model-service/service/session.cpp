@@ -117,6 +117,7 @@ std::optional<proto::Error> Session::refusal(const proto::Suggest& suggest) cons
 std::optional<proto::Error> Session::overload(const proto::Suggest& suggest) const {
   const auto load = state_.served->engine->load();
   const int superseded = suggest.document && documents_.contains(*suggest.document) ? 1 : 0;
+  if (suggest.resume) return std::nullopt;  // the scheduler has a limit of its own for those
   if (load.queued - superseded >= state_.served->max_queue) {
     return proto::Error{
         .code = ErrorCode::kOverloaded,
