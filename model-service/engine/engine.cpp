@@ -1,6 +1,5 @@
 #include "model-service/engine/engine.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -38,7 +37,7 @@ void Engine::stop() {
 
 void Engine::post(Order order) {
   const std::lock_guard lock(mutex_);
-  if (std::holds_alternative<Request>(order)) ++queued_orders_;
+  if (const auto* request = std::get_if<Request>(&order)) count(*request);
   if (!heartbeat_.busy) heartbeat_ = {.busy = true, .last_beat = Clock::now()};
   mailbox_.push_back(std::move(order));
   wake_.notify_one();
@@ -100,20 +99,24 @@ void Engine::step(StepModel& model, Events& events) {
 }
 
 void Engine::beat(bool busy) {
-  const auto load = scheduler_.load();
+  auto load = scheduler_.load();
   const std::lock_guard lock(mutex_);
-  load_ = load;
-  queued_orders_ = static_cast<int>(std::count_if(mailbox_.begin(), mailbox_.end(), [](const Order& order) {
-    return std::holds_alternative<Request>(order);
-  }));
+  load_ = std::move(load);
+  for (const auto& order : mailbox_) {
+    if (const auto* request = std::get_if<Request>(&order)) count(*request);
+  }
   heartbeat_ = {.busy = busy || !mailbox_.empty(), .last_beat = Clock::now()};
+}
+
+// What has come since the scheduler's account of its load: many may come during one step.
+void Engine::count(const Request& request) {
+  ++load_.queued;
+  for (int i = 0; i < request.suggest.n; ++i) load_.places.take(request.suggest.max_tokens);
 }
 
 Load Engine::load() const {
   const std::lock_guard lock(mutex_);
-  auto load = load_;
-  load.queued += queued_orders_;
-  return load;
+  return load_;
 }
 
 Heartbeat Engine::heartbeat() const {

@@ -72,6 +72,7 @@ class Engine {
   void take(Order& order, Events& events);
   void step(StepModel& model, Events& events);
   void beat(bool busy);
+  void count(const Request& request);
 
   Scheduler scheduler_;
   Deliver deliver_;
@@ -81,9 +82,8 @@ class Engine {
   std::condition_variable wake_;
   std::vector<Order> mailbox_;
   bool stopping_ = false;
-  Load load_;
+  Load load_;  // the scheduler's and the mailbox's
   Heartbeat heartbeat_;
-  int queued_orders_ = 0;  // requests in the mailbox, which load() counts as queued
 
   std::vector<Order> taken_;  // engine thread: the mailbox's other buffer
 };

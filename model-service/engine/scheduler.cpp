@@ -369,6 +369,29 @@ Generation* Scheduler::find(RequestKey key) {
   return nullptr;
 }
 
+// Those that decode first, then those that wait, in the order in which they will start.
+Places Scheduler::places() const {
+  Places places(options_.max_sequences);
+  const auto each = [](const Generations& generations, bool running, auto&& act) {
+    for (const auto& generation : generations) {
+      for (const auto& suggestion : generation->suggestions) {
+        if (suggestion.state == State::kFinished || (suggestion.state == State::kRunning) != running)
+          continue;
+        act(generation->request.suggest.max_tokens - suggestion.generated());
+      }
+    }
+  };
+  each(running_, true, [&](int tokens) { places.take_beside(tokens); });
+  each(running_, false, [&](int tokens) { places.take(tokens); });
+  each(queue_, false, [&](int tokens) { places.take(tokens); });
+  return places;
+}
+
+std::chrono::milliseconds Load::time_to_complete(const proto::Suggest& suggest) const {
+  const int steps = std::max(steps_to_start(suggest), prompt_steps) + suggest.max_tokens;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(steps * token_time);
+}
+
 Load Scheduler::load() const {
   Load load{.queued = static_cast<int>(queue_.size()),
             .running = static_cast<int>(running_.size()),
@@ -376,15 +399,20 @@ Load Scheduler::load() const {
             .blocks_used = pool_.total() - pool_.available() - cache_.idle_blocks(),
             .blocks_cached = cache_.idle_blocks(),
             .blocks_total = pool_.total()};
+  int prompt_tokens = 0;
   for (const auto* generations : {&running_, &queue_}) {
     for (const auto& generation : *generations) {
-      load.backlog_tokens += static_cast<int>(generation->prompt.pending.size());
+      prompt_tokens += static_cast<int>(generation->prompt.pending.size());
       for (const auto& suggestion : generation->suggestions) {
         if (suggestion.state == State::kFinished) continue;
         load.backlog_tokens += generation->request.suggest.max_tokens - suggestion.generated();
       }
     }
   }
+  load.backlog_tokens += prompt_tokens;
+  load.places = places();
+  load.prompt_steps = prompt_tokens / options_.prefill_rows;
+  load.token_time = token_time_;
   if (!queue_.empty() && rows_per_second_ > 0.0) {
     const std::chrono::duration<double> wait(load.backlog_tokens / rows_per_second_);
     load.expected_wait = std::chrono::duration_cast<std::chrono::milliseconds>(wait);

@@ -15,6 +15,7 @@
 #include "model-service/engine/generation.hpp"
 #include "model-service/engine/heal.hpp"
 #include "model-service/engine/observer.hpp"
+#include "model-service/engine/places.hpp"
 #include "model-service/engine/prefix_cache.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/sampler.hpp"
@@ -46,6 +47,18 @@ struct Load {
   int blocks_used = 0;                         ///< by live requests
   int blocks_cached = 0;                       ///< by the prefix cache alone: given up when memory is short
   int blocks_total = 0;
+  Places places{};                                          ///< with all that runs and waits
+  int prompt_steps = 0;                                     ///< until all prompts are fed that have come
+  std::chrono::duration<double, std::milli> token_time{0};  ///< from token to token of a suggestion, of late
+
+  /// A new request would not get all it needs at once.
+  [[nodiscard]] bool must_wait(const proto::Suggest& suggest) const { return steps_to_start(suggest) > 0; }
+
+  /// How long a new request will take from now to its end.
+  [[nodiscard]] std::chrono::milliseconds time_to_complete(const proto::Suggest& suggest) const;
+
+ private:
+  [[nodiscard]] int steps_to_start(const proto::Suggest& suggest) const { return places.free_in(suggest.n); }
 };
 
 /// What one step is to do: the copies first, in order, then the slices.
@@ -140,6 +153,8 @@ class Scheduler {
   void plan_warmup();
   void add_slice(SliceOwner owner, bool wants_logits);
   void measure_pace(TimePoint now);
+  void measure_token_time();
+  [[nodiscard]] Places places() const;
 
   void finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now, Events& events);
   void take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
@@ -180,7 +195,9 @@ class Scheduler {
   std::deque<CompletedTexts> completed_;  // oldest first
   std::size_t completed_tokens_ = 0;      // in completed_
   int sequences_ = 0;
-  double rows_per_second_ = 0.0;  // of late
+  double rows_per_second_ = 0.0;                                         // of late
+  std::chrono::duration<double, std::milli> token_time_{0};              // of late
+  std::optional<std::chrono::duration<double, std::milli>> newest_gap_;  // between two tokens in this step
   StepBudget budget_;
   TimePoint step_began_;
   Step step_;

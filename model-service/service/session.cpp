@@ -17,6 +17,9 @@ using proto::ErrorCode;
 
 constexpr std::chrono::milliseconds kRetrySoon{1000};
 
+/// A request is let in when its expected time, times this, is within its deadline.
+constexpr double kForesight = 1.1;
+
 /// Completed requests that `accept` may name. The contract asks for 32 an editor; a gateway's connection
 /// carries many editors.
 constexpr std::size_t kAcceptable = 1024;
@@ -124,12 +127,15 @@ std::optional<proto::Error> Session::overload(const proto::Suggest& suggest) con
         .message = "the queue is full: " + std::to_string(state_.served->max_queue) + " requests wait",
         .retry_after = kRetrySoon};
   }
-  if (load.expected_wait > suggest.deadline) {
+  // What would not end in time costs others theirs; what need not wait is let try.
+  const auto needed = load.time_to_complete(suggest) * kForesight;
+  if (load.must_wait(suggest) && needed > suggest.deadline) {
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(needed);
     return proto::Error{
         .code = ErrorCode::kOverloaded,
-        .message = "requests wait about " + std::to_string(load.expected_wait.count()) +
+        .message = "it would take about " + std::to_string(whole.count()) +
                    " ms, longer than deadline_ms = " + std::to_string(suggest.deadline.count()),
-        .retry_after = load.expected_wait - suggest.deadline};
+        .retry_after = whole - suggest.deadline};
   }
   return std::nullopt;
 }
