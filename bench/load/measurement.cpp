@@ -44,6 +44,7 @@ void Measurement::on_completed(std::uint64_t number, const proto::Usage& usage, 
   ++counts_.completed;
   counts_.prompt_tokens += usage.prompt_tokens;
   counts_.cached_tokens += usage.cached_tokens;
+  counts_.completion_tokens += usage.completion_tokens;
   whole_.push_back(milliseconds(now - request.scheduled));
   if (request.first_token && *request.first_token - request.scheduled <= slo_) ++in_time_;
 }

@@ -26,6 +26,7 @@ struct StepReport {
   double tokens_per_s = 0;                    ///< that arrived within the window, of whatever request
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;
+  std::int64_t completion_tokens = 0;  ///< of completed requests
   std::size_t late = 0;  ///< sent more than kLate behind the schedule
   double worst_late = 0;
 

@@ -46,6 +46,7 @@ Json to_json(const StepReport& step) {
           {"tokens_per_s", step.tokens_per_s},
           {"prompt_tokens", step.prompt_tokens},
           {"cached_tokens", step.cached_tokens},
+          {"completion_tokens", step.completion_tokens},
           {"cached_share", step.cached_share()},
           {"client",
            {{"late", step.late}, {"worst_late_ms", step.worst_late}, {"fell_behind", step.fell_behind()}}}};

@@ -37,6 +37,7 @@ def test_at_a_low_rate_everything_is_completed(url, tmp_path):
             assert 0 <= times["p50"] <= times["p95"] <= times["p99"]
         assert 0 < step["first_token_ms"]["p50"] <= step["request_ms"]["p50"]
         assert step["prompt_tokens"] > 4 * step["sent"]
+        assert 5 * step["sent"] < step["completion_tokens"] <= step["sent"] * 2 * 5
         assert 0 < step["tokens_per_s"] <= step["sent"] * 2 * 5
         assert step["goodput_per_s"] <= step["sent"]
 
