@@ -71,7 +71,8 @@ class Engine {
   bool wait_for_orders();
   void take(Order& order, Events& events);
   void step(StepModel& model, Events& events);
-  void beat(bool busy);
+  void beat();
+  void publish_load();
   void count(const Request& request);
 
   Scheduler scheduler_;

@@ -381,7 +381,7 @@ Places Scheduler::places() const {
       }
     }
   };
-  each(running_, true, [&](int tokens) { places.take_beside(tokens); });
+  each(running_, true, [&](int tokens) { places.hold(tokens); });
   each(running_, false, [&](int tokens) { places.take(tokens); });
   each(queue_, false, [&](int tokens) { places.take(tokens); });
   return places;
