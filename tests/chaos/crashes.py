@@ -62,12 +62,12 @@ def decoded(service) -> float:
 def kill(stage, result, short):
     """kill -9 of a busy service: another one goes on, nobody loses a byte, nothing is decoded twice."""
     first, second = stage.services(2)
-    whole = undisturbed(second.url, asks(REQUESTS))
+    whole = undisturbed(second.url, asks(REQUESTS, max_tokens=60))
     for service in first, second:
         service.slow(STEP_MS)
     gateway = stage.gateway([first.address, second.address])
     before = decoded(first) + decoded(second)
-    crowd = Crowd([gateway.url], asks(REQUESTS))
+    crowd = Crowd([gateway.url], asks(REQUESTS, max_tokens=60))
     crowd.wait_streaming(100, pieces=10)
     at_first = decoded(first)
     first.kill()
@@ -89,11 +89,11 @@ def kill(stage, result, short):
 def hang(stage, result, short):
     """SIGSTOP of a busy service and SIGCONT later: its requests go on elsewhere, what it says too late is dropped."""
     first, second = stage.services(2)
-    whole = undisturbed(second.url, asks(REQUESTS))
+    whole = undisturbed(second.url, asks(REQUESTS, max_tokens=60))
     for service in first, second:
         service.slow(STEP_MS)
     gateway = stage.gateway([first.address, second.address])
-    crowd = Crowd([gateway.url], asks(REQUESTS))
+    crowd = Crowd([gateway.url], asks(REQUESTS, max_tokens=60))
     crowd.wait_streaming(100, pieces=10)
     first.kill(signal.SIGSTOP)
     moment = time.monotonic()
@@ -103,7 +103,7 @@ def hang(stage, result, short):
     first.kill(signal.SIGCONT)
     hold_against(result, crowd.join(), whole)
     gateway.metrics.wait("inkfleet_gateway_upstream_probe_ok", lambda well: well == 2)
-    hold_against(result, Crowd([gateway.url], asks(REQUESTS // 2)).join(), whole)
+    hold_against(result, Crowd([gateway.url], asks(REQUESTS // 2, max_tokens=60)).join(), whole)
 
 
 # Deliberate break: kMoves = 9 in Relay.
