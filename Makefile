@@ -5,7 +5,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test test-sanitized cuda-probe bench bench-quick format check-format clean
+.PHONY: help build demo test chaos test-sanitized cuda-probe bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ct
 
 test: build ## build and run all tests: unit, integration, end to end
 	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) ctest --preset $(PRESET) --parallel $(JOBS)
+
+chaos: build ## kill, hang, cut and overload the fleet in every way there is a scenario for (about 25 minutes; leave the machine alone)
+	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/chaos/run $(if $(ONLY),--only $(ONLY))
 
 test-sanitized: ## the tests of all that has no torch, under AddressSanitizer and UBSan
 	@scripts/install-packages

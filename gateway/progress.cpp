@@ -50,9 +50,11 @@ void Progress::cancel(std::optional<int> index) {
 
 proto::Suggest Progress::rest(const proto::Suggest& suggest, std::chrono::milliseconds time_left) const {
   auto rest = suggest;
-  rest.resume.emplace();
-  for (const auto& [index, suggestion] : suggestions_) {
-    if (!suggestion.finished) rest.resume->push_back({index, suggestion.tokens});
+  if (started_) {
+    rest.resume.emplace();
+    for (const auto& [index, suggestion] : suggestions_) {
+      if (!suggestion.finished) rest.resume->push_back({index, suggestion.tokens});
+    }
   }
   rest.deadline = std::max(time_left, std::chrono::milliseconds(proto::limits::kDeadlineMs.min));
   return rest;

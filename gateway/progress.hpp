@@ -26,7 +26,8 @@ class Progress {
   /// The asker wants no more of one suggestion, or of any.
   void cancel(std::optional<int> index);
 
-  /// The request for the next service: what is still open, after the tokens the asker has.
+  /// The request for the next service: what is still open, after the tokens the asker has; as it came when
+  /// nothing had begun, for `resume` would let it go before others.
   [[nodiscard]] proto::Suggest rest(const proto::Suggest& suggest, std::chrono::milliseconds time_left) const;
 
   /// The cancels that the next service must be told too.

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kBeyondDeadline = 10s;
 constexpr auto kPoll = 5ms;
+constexpr auto kRefill = 1ms;
 
 Clock::duration seconds(double count) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
@@ -21,27 +22,53 @@ Clock::duration seconds(double count) {
 
 asio::awaitable<StepReport> Load::run(double rate) {
   const auto begin = Clock::now();
-  const auto measured_from = begin + seconds(options_.warmup_s);
-  Measurement measurement({measured_from, measured_from + seconds(options_.duration_s)},
-                          options_.slo_first_token);
+  auto measurement = make_measurement(begin);
   co_await send_arrivals(measurement, rate, begin);
+  co_return co_await finish(measurement, rate);
+}
+
+asio::awaitable<StepReport> Load::run_closed(std::size_t live) {
+  const auto begin = Clock::now();
+  auto measurement = make_measurement(begin);
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  while (Clock::now() < end_of_arrivals(begin)) {
+    while (measurement.live() < live) send(measurement, Clock::now());
+    pause.expires_after(kRefill);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  co_return co_await finish(measurement, 0);
+}
+
+Measurement Load::make_measurement(Clock::time_point begin) const {
+  return {{begin + seconds(options_.warmup_s), end_of_arrivals(begin)}, options_.slo_first_token};
+}
+
+Clock::time_point Load::end_of_arrivals(Clock::time_point begin) const {
+  return begin + seconds(options_.warmup_s) + seconds(options_.duration_s);
+}
+
+void Load::send(Measurement& measurement, Clock::time_point scheduled) {
+  auto request = make_request(scheduled);
+  measurement.on_sent(request.number, scheduled, Clock::now());
+  driver_.send(std::move(request), measurement);
+}
+
+asio::awaitable<StepReport> Load::finish(Measurement& measurement, double rate) {
   co_await wait_for_answers(measurement);
   driver_.abandon("no_answer");
   co_return measurement.report(rate);
 }
 
 asio::awaitable<void> Load::send_arrivals(Measurement& measurement, double rate, Clock::time_point begin) {
-  const auto end = seconds(options_.warmup_s) + seconds(options_.duration_s);
+  const auto end = end_of_arrivals(begin);
   asio::steady_timer timer(co_await asio::this_coro::executor);
   Arrivals arrivals(options_.arrivals, rate, options_.seed + steps_++);
-  for (auto offset = arrivals.next(); offset < end; offset = arrivals.next()) {
-    timer.expires_at(begin + offset);
+  for (auto at = begin + arrivals.next(); at < end; at = begin + arrivals.next()) {
+    timer.expires_at(at);
     co_await timer.async_wait(asio::use_awaitable);
-    auto request = make_request(begin + offset);
-    measurement.on_sent(request.number, begin + offset, Clock::now());
-    driver_.send(std::move(request), measurement);
+    send(measurement, at);
   }
-  timer.expires_at(begin + end);  // tokens are counted up to here, also if nothing more arrives
+  timer.expires_at(end);  // tokens are counted up to here, also if nothing more arrives
   co_await timer.async_wait(asio::use_awaitable);
 }
 

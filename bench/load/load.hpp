@@ -21,7 +21,14 @@ class Load {
   /// beyond the last deadline: what is unanswered then has failed with "no_answer".
   boost::asio::awaitable<StepReport> run(double rate);
 
+  /// The same with `live` requests running all the time: one that ends is followed by the next.
+  boost::asio::awaitable<StepReport> run_closed(std::size_t live);
+
  private:
+  Measurement make_measurement(Clock::time_point begin) const;
+  Clock::time_point end_of_arrivals(Clock::time_point begin) const;
+  void send(Measurement& measurement, Clock::time_point scheduled);
+  boost::asio::awaitable<StepReport> finish(Measurement& measurement, double rate);
   boost::asio::awaitable<void> send_arrivals(Measurement& measurement, double rate, Clock::time_point begin);
   boost::asio::awaitable<void> wait_for_answers(const Measurement& measurement);
   LoadRequest make_request(Clock::time_point scheduled);

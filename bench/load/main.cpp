@@ -37,11 +37,13 @@ asio::awaitable<void> run_all(Driver& driver, Load& load, const Options& options
                               std::vector<StepReport>& steps) {
   co_await driver.open();
   print(stdout, describe(options) + table_head());
-  for (const double rate : options.rates) {
-    steps.push_back(co_await load.run(rate));
-    print(stdout, table_row(steps.back()) + error_line(steps.back()));
-    print(stderr, warning(steps.back()));
-  }
+  const auto tell = [&](const StepReport& step) {
+    print(stdout, table_row(step) + error_line(step));
+    print(stderr, warning(step));
+    steps.push_back(step);
+  };
+  if (options.closed > 0) tell(co_await load.run_closed(static_cast<std::size_t>(options.closed)));
+  for (const double rate : options.rates) tell(co_await load.run(rate));
   co_await driver.close();
 }
 

@@ -44,12 +44,16 @@ void Measurement::on_completed(std::uint64_t number, const proto::Usage& usage, 
   ++counts_.completed;
   counts_.prompt_tokens += usage.prompt_tokens;
   counts_.cached_tokens += usage.cached_tokens;
+  counts_.completion_tokens += usage.completion_tokens;
   whole_.push_back(milliseconds(now - request.scheduled));
   if (request.first_token && *request.first_token - request.scheduled <= slo_) ++in_time_;
 }
 
-void Measurement::on_failed(std::uint64_t number, std::string_view code, Clock::time_point) {
-  if (live_.extract(number).mapped().measured) ++counts_.errors[std::string(code)];
+void Measurement::on_failed(std::uint64_t number, std::string_view code, Clock::time_point now) {
+  const Request request = std::move(live_.extract(number).mapped());
+  if (!request.measured) return;
+  ++counts_.errors[std::string(code)];
+  if (code == "overloaded") refused_.push_back(milliseconds(now - request.scheduled));
 }
 
 StepReport Measurement::report(double rate) const {
@@ -60,6 +64,7 @@ StepReport Measurement::report(double rate) const {
   report.first_token = percentiles(first_token_);
   report.inter_token = percentiles(inter_token_);
   report.whole = percentiles(whole_);
+  report.refused = percentiles(refused_);
   report.goodput_per_s = static_cast<double>(in_time_) / seconds;
   report.tokens_per_s = static_cast<double>(tokens_in_window_) / seconds;
   return report;

@@ -21,10 +21,12 @@ struct StepReport {
   std::optional<Percentiles> first_token;     ///< of every request that had one
   std::optional<Percentiles> inter_token;     ///< between two pieces of one suggestion
   std::optional<Percentiles> whole;           ///< of completed requests
+  std::optional<Percentiles> refused;         ///< of requests that were answered `overloaded`
   double goodput_per_s = 0;                   ///< completed, and the first token came in time
   double tokens_per_s = 0;                    ///< that arrived within the window, of whatever request
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;
+  std::int64_t completion_tokens = 0;  ///< of completed requests
   std::size_t late = 0;  ///< sent more than kLate behind the schedule
   double worst_late = 0;
 
@@ -74,7 +76,7 @@ class Measurement : public DriverEvents {
   StepReport counts_;
   std::size_t in_time_ = 0;
   std::size_t tokens_in_window_ = 0;
-  std::vector<double> first_token_, inter_token_, whole_;
+  std::vector<double> first_token_, inter_token_, whole_, refused_;
 };
 
 }  // namespace inkfleet::load

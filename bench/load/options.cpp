@@ -32,11 +32,14 @@ void describe_load(CLI::App& app, Options& options, Written& written) {
   app.add_option("--protocol", written.protocol, "What is spoken there")
       ->check(CLI::IsMember({"inkfleet", "llama"}));
   app.add_option("--rate", options.rates, "Requests a second; several are measured one after the other")
-      ->required()
       ->delimiter(',')
       ->default_str("")
       ->allow_extra_args(false)
       ->check(CLI::Range(0.001, 1e6));
+  app.add_option("--closed", options.closed,
+                 "Instead of a rate: keep so many requests running, to see what the server can do")
+      ->excludes("--rate")
+      ->check(CLI::Range(1, 10'000));
   app.add_option("--arrivals", written.arrivals, "Random (poisson) or even (uniform) gaps between requests")
       ->check(CLI::IsMember({"poisson", "uniform"}));
   app.add_option("--duration", options.duration_s, "Seconds of arrivals that are measured, at each rate")
@@ -101,6 +104,10 @@ CommandLine read_command_line(int argc, char** argv) {
     return {.exit_code = app.exit(success)};
   } catch (const CLI::ParseError& error) {
     std::cerr << "error: " << first_line(error.what()) << " (see --help)\n";
+    return {.exit_code = kBadUsage};
+  }
+  if (options.rates.empty() && options.closed == 0) {
+    std::cerr << "error: --rate or --closed is required (see --help)\n";
     return {.exit_code = kBadUsage};
   }
   options.protocol = written.protocol == "llama" ? Protocol::kLlama : Protocol::kInkfleet;

@@ -22,6 +22,7 @@ struct Options {
   std::string url;
   Protocol protocol = Protocol::kInkfleet;
   std::vector<double> rates;  ///< requests a second, measured one after the other
+  int closed = 0;             ///< instead of rates: so many requests are kept running
   ArrivalProcess arrivals = ArrivalProcess::kPoisson;
   double duration_s = 30;
   double warmup_s = 5;

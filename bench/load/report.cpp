@@ -19,6 +19,11 @@ const char* name(ArrivalProcess arrivals) {
   return arrivals == ArrivalProcess::kPoisson ? "poisson" : "uniform";
 }
 
+std::string arrivals_of(const Options& options) {
+  if (options.closed > 0) return fmt::format("{} requests kept running", options.closed);
+  return fmt::format("{} arrivals", name(options.arrivals));
+}
+
 std::string for_people(const std::optional<Percentiles>& times) {
   return times ? fmt::format("{:.0f} / {:.0f} / {:.0f}", times->p50, times->p95, times->p99) : "-";
 }
@@ -36,10 +41,12 @@ Json to_json(const StepReport& step) {
           {"first_token_ms", for_scripts(step.first_token)},
           {"inter_token_ms", for_scripts(step.inter_token)},
           {"request_ms", for_scripts(step.whole)},
+          {"refused_ms", for_scripts(step.refused)},
           {"goodput_per_s", step.goodput_per_s},
           {"tokens_per_s", step.tokens_per_s},
           {"prompt_tokens", step.prompt_tokens},
           {"cached_tokens", step.cached_tokens},
+          {"completion_tokens", step.completion_tokens},
           {"cached_share", step.cached_share()},
           {"client",
            {{"late", step.late}, {"worst_late_ms", step.worst_late}, {"fell_behind", step.fell_behind()}}}};
@@ -49,10 +56,10 @@ Json to_json(const StepReport& step) {
 
 std::string describe(const Options& options) {
   return fmt::format(
-      "{}: {} arrivals, {} s each after {} s of warm-up; prompts of {} characters, {} suggestions of {} "
+      "{}: {}, {} s each after {} s of warm-up; prompts of {} characters, {} suggestions of {} "
       "tokens; "
       "goodput: first token within {} ms\n",
-      options.url, name(options.arrivals), options.duration_s, options.warmup_s, options.prompt_chars,
+      options.url, arrivals_of(options), options.duration_s, options.warmup_s, options.prompt_chars,
       options.shape.n, options.shape.max_tokens, options.slo_first_token.count());
 }
 
@@ -94,6 +101,7 @@ Json to_json(const Options& options, std::span<const StepReport> steps) {
           {"url", options.url},
           {"protocol", name(options.protocol)},
           {"arrivals", name(options.arrivals)},
+          {"closed", options.closed},
           {"duration_s", options.duration_s},
           {"warmup_s", options.warmup_s},
           {"connections", options.connections},

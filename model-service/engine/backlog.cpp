@@ -28,22 +28,23 @@ bool Backlog::has_place(std::string_view client, int max_queue, int leaving) con
   return somebody_has_more && waiting - leaving < 2 * max_queue;
 }
 
-// Before it comes what runs, the client's own waiting requests, and of each other client so much as is due to
-// it until these have had their turn.
-std::chrono::milliseconds Backlog::expected_wait(std::string_view client) const {
-  if (waiting == 0 || rows_per_second <= 0.0) return std::chrono::milliseconds(0);
+// Before it come the client's own waiting requests, and of each other client so much as is due to it until
+// these have had their turn.
+double Backlog::share_before(std::string_view client) const {
   const auto* own = find(client);
   double turn = fair_turn;
-  double rows = running_rows;
+  double before = 0.0;
   if (own != nullptr) {
     turn = (own->waiting > 0 ? own->turn : std::max(own->turn, fair_turn)) + own->rows;
-    rows += own->rows;
+    before = own->rows;
   }
+  double all = before;
   for (const auto& other : clients) {
-    if (&other != own) rows += std::clamp(turn - other.turn, 0.0, static_cast<double>(other.rows));
+    if (&other == own) continue;
+    before += std::clamp(turn - other.turn, 0.0, static_cast<double>(other.rows));
+    all += other.rows;
   }
-  const std::chrono::duration<double> wait(rows / rows_per_second);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(wait);
+  return all > 0.0 ? before / all : 0.0;
 }
 
 }  // namespace inkfleet::engine

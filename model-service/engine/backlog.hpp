@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +16,9 @@ struct Backlog {
     int rows = 0;       ///< of the waiting requests
   };
 
-  std::vector<Client> clients;   ///< that have something running or waiting
-  double fair_turn = 0.0;        ///< of a client that comes anew
-  int waiting = 0;               ///< requests in all
-  int running_rows = 0;          ///< still to be computed for what runs
-  double rows_per_second = 0.0;  ///< of late; 0: not known yet
+  std::vector<Client> clients;  ///< that have something running or waiting
+  double fair_turn = 0.0;       ///< of a client that comes anew
+  int waiting = 0;              ///< requests in all
 
   /// One more request waits.
   void add(std::string_view client, int rows);
@@ -30,8 +27,8 @@ struct Backlog {
   /// A full queue takes it if somebody else's gives way, but never more than twice the queue.
   [[nodiscard]] bool has_place(std::string_view client, int max_queue, int leaving) const;
 
-  /// How long a request of this client would wait for its turn. 0 when nothing waits.
-  [[nodiscard]] std::chrono::milliseconds expected_wait(std::string_view client) const;
+  /// The share of all waiting rows that is computed before a request of this client that comes now.
+  [[nodiscard]] double share_before(std::string_view client) const;
 
  private:
   [[nodiscard]] const Client* find(std::string_view client) const;

@@ -37,7 +37,7 @@ void Engine::stop() {
 
 void Engine::post(Order order) {
   const std::lock_guard lock(mutex_);
-  if (const auto* request = std::get_if<Request>(&order)) backlog_.add(request->client(), request->rows());
+  if (const auto* request = std::get_if<Request>(&order)) count(*request);
   if (!heartbeat_.busy) heartbeat_ = {.busy = true, .last_beat = Clock::now()};
   mailbox_.push_back(std::move(order));
   wake_.notify_one();
@@ -49,7 +49,7 @@ void Engine::run(StepModel& model) {
     for (auto& order : taken_) take(order, events);
     taken_.clear();
     step(model, events);
-    beat(!scheduler_.idle());
+    publish_load();
     if (!events.empty()) deliver_(std::exchange(events, {}));
   }
 }
@@ -80,7 +80,7 @@ void Engine::take(Order& order, Events& events) {
 void Engine::step(StepModel& model, Events& events) {
   const auto& step = scheduler_.plan(Clock::now(), events);
   if (step.empty()) return;
-  beat(true);
+  beat();
   bool copied = false;
   try {
     for (const auto& [from, to] : step.copies) model.copy_block(from, to);
@@ -98,28 +98,33 @@ void Engine::step(StepModel& model, Events& events) {
   }
 }
 
-void Engine::beat(bool busy) {
-  const auto load = scheduler_.load();
-  auto backlog = scheduler_.backlog();
+// A step begins.
+void Engine::beat() {
   const std::lock_guard lock(mutex_);
-  load_ = load;
-  backlog_ = std::move(backlog);
+  heartbeat_ = {.busy = true, .last_beat = Clock::now()};
+}
+
+// A step has ended, or there was none.
+void Engine::publish_load() {
+  auto load = scheduler_.load();
+  const std::lock_guard lock(mutex_);
+  load_ = std::move(load);
   for (const auto& order : mailbox_) {
-    if (const auto* request = std::get_if<Request>(&order)) backlog_.add(request->client(), request->rows());
+    if (const auto* request = std::get_if<Request>(&order)) count(*request);
   }
-  heartbeat_ = {.busy = busy || !mailbox_.empty(), .last_beat = Clock::now()};
+  heartbeat_ = {.busy = !scheduler_.idle() || !mailbox_.empty(), .last_beat = Clock::now()};
+}
+
+// What has come since the scheduler's account of its load: many may come during one step.
+void Engine::count(const Request& request) {
+  ++load_.queued;
+  load_.backlog.add(request.client(), request.rows());
+  for (int i = 0; i < request.suggest.n; ++i) load_.places.take(request.suggest.max_tokens);
 }
 
 Load Engine::load() const {
   const std::lock_guard lock(mutex_);
-  auto load = load_;
-  load.queued = backlog_.waiting;
-  return load;
-}
-
-Backlog Engine::backlog() const {
-  const std::lock_guard lock(mutex_);
-  return backlog_;
+  return load_;
 }
 
 Heartbeat Engine::heartbeat() const {

@@ -50,7 +50,6 @@ class Engine {
 
   // Read from any thread.
   [[nodiscard]] Load load() const;
-  [[nodiscard]] Backlog backlog() const;
   [[nodiscard]] Heartbeat heartbeat() const;
 
  private:
@@ -72,7 +71,9 @@ class Engine {
   bool wait_for_orders();
   void take(Order& order, Events& events);
   void step(StepModel& model, Events& events);
-  void beat(bool busy);
+  void beat();
+  void publish_load();
+  void count(const Request& request);
 
   Scheduler scheduler_;
   Deliver deliver_;
@@ -82,8 +83,7 @@ class Engine {
   std::condition_variable wake_;
   std::vector<Order> mailbox_;
   bool stopping_ = false;
-  Load load_;
-  Backlog backlog_;  // with the requests in the mailbox
+  Load load_;  // the scheduler's and the mailbox's
   Heartbeat heartbeat_;
 
   std::vector<Order> taken_;  // engine thread: the mailbox's other buffer

@@ -7,6 +7,14 @@
 #include <utility>
 
 namespace inkfleet::engine {
+namespace {
+
+// The least is next.
+std::pair<double, std::uint64_t> rank(double turn, const Generation& generation) {
+  return {turn - (generation.resumed() ? FairQueue::kResumedLead : 0), generation.arrival};
+}
+
+}  // namespace
 
 int FairQueue::Account::waiting_rows() const {
   int rows = 0;
@@ -26,15 +34,16 @@ void FairQueue::push(Waiting generation) {
   auto& own = account(generation->client());
   if (own.waiting.empty()) own.served = std::max(own.served, virtual_time_);
   generation->arrival = ++arrivals_;
-  own.waiting.push_back(std::move(generation));
+  const auto after = generation->resumed() ? std::find_if(own.waiting.begin(), own.waiting.end(),
+                                                          [](const auto& other) { return !other->resumed(); })
+                                           : own.waiting.end();
+  own.waiting.insert(after, std::move(generation));
   ++size_;
 }
 
 FairQueue::Account& FairQueue::next_account() {
   Account* next = nullptr;
-  const auto order = [](const Account& account) {
-    return std::pair(account.turn(), account.waiting.front()->arrival);
-  };
+  const auto order = [](const Account& account) { return rank(account.turn(), *account.waiting.front()); };
   for (auto& [name, account] : accounts_) {
     if (account.waiting.empty()) continue;
     if (next == nullptr || order(account) < order(*next)) next = &account;
@@ -71,6 +80,12 @@ FairQueue::Waiting FairQueue::push_out(std::string_view client) {
   fullest->waiting.pop_back();
   --size_;
   return newest;
+}
+
+void FairQueue::for_each(const std::function<void(const Generation&)>& see) const {
+  for (const auto& [name, account] : accounts_) {
+    for (const auto& generation : account.waiting) see(*generation);
+  }
 }
 
 void FairQueue::erase_if(const std::function<bool(Generation&)>& leaves) {
@@ -127,7 +142,7 @@ std::vector<Generation*> FairQueue::in_order() const {
     double turn;
     std::deque<Waiting>::const_iterator at, end;
     bool operator<(const Turn& other) const {  // the last turn is on top
-      return std::pair(turn, (*at)->arrival) > std::pair(other.turn, (*other.at)->arrival);
+      return rank(turn, **at) > rank(other.turn, **other.at);
     }
   };
   std::priority_queue<Turn> turns;
@@ -149,7 +164,6 @@ std::vector<Generation*> FairQueue::in_order() const {
 Backlog FairQueue::backlog() const {
   Backlog backlog{.fair_turn = virtual_time_, .waiting = size_};
   for (const auto& [name, account] : accounts_) {
-    backlog.running_rows += account.running_rows;
     if (account.running_rows == 0 && account.waiting.empty()) continue;
     backlog.clients.push_back({.name = name,
                                .turn = account.turn(),

@@ -15,7 +15,8 @@
 
 namespace inkfleet::engine {
 
-/// Requests that wait, in turns between the clients that asked, in order of arrival within each.
+/// Requests that wait, in turns between the clients that asked, in order of arrival within each, resumed ones
+/// first.
 ///
 /// Next is a request of the client that has had the least: rows computed for it, and those that what it has
 /// running will still compute. So whoever asks more gets no more, in rows and not in requests, and what
@@ -28,6 +29,10 @@ namespace inkfleet::engine {
 /// A plain object; one thread.
 class FairQueue {
  public:
+  /// A resumed request is taken as if its client had had so many rows less: it goes before all others, and
+  /// yet nobody gets more by calling requests resumed.
+  static constexpr int kResumedLead = 4096;
+
   using Waiting = std::unique_ptr<Generation>;
   using Running = std::list<Waiting>;
 
@@ -48,6 +53,8 @@ class FairQueue {
   /// come.
   Waiting push_out(std::string_view client);
 
+  void for_each(const std::function<void(const Generation&)>& see) const;
+
   /// Takes out those that `leaves` says true of, in order of arrival within a client.
   void erase_if(const std::function<bool(Generation&)>& leaves);
 
@@ -65,7 +72,6 @@ class FairQueue {
   /// The step whose rows on_computed() told of is over.
   void end_step();
 
-  /// All but the pace.
   [[nodiscard]] Backlog backlog() const;
 
  private:

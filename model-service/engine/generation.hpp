@@ -68,6 +68,8 @@ struct Generation {
   [[nodiscard]] std::string_view client() const { return request.client(); }
   /// Rows it still computes at most.
   [[nodiscard]] int rows_left() const;
+  /// It goes on with what another service or connection began.
+  [[nodiscard]] bool resumed() const { return request.suggest.resume.has_value(); }
   /// Some suggestion has no resumed token, so the prompt's own logits are sampled.
   [[nodiscard]] bool needs_prompt_logits() const;
 };

@@ -33,9 +33,10 @@ Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokeni
       pool_(shape.kv_blocks),
       cache_(pool_, shape.block_tokens),
       vocabulary_(tokenizer),
-      budget_(options_.least_rows,
-              std::max(options_.prefill_burst, options_.max_sequences + options_.prefill_rows),
-              options_.step_time) {}
+      budget_(
+          options_.least_rows,
+          std::max(options_.prefill_burst, kResumedFactor * options_.max_sequences + options_.prefill_rows),
+          options_.step_time) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -49,7 +50,7 @@ void Scheduler::submit(Request request, TimePoint now, Events& events) {
     complete(*generation, now, events);
     return;
   }
-  if (queue_.size() >= options_.max_queue) {
+  if (queue_.size() >= options_.max_queue * (generation->resumed() ? kResumedFactor : 1)) {
     auto gives_way = queue_.push_out(generation->client());
     if (!gives_way) return refuse(*generation, events);
     refuse(*gives_way, events);
@@ -219,26 +220,38 @@ void Scheduler::end_with_error(Generation& generation, proto::Error error, Event
 // ---- admission --------------------------------------------------------------------------------------------
 
 void Scheduler::admit(TimePoint now, Events& events) {
-  bool room = true;
-  int sequences = 0;  // with those to come of what is started: nobody's turn is given away ahead of time
-  for (auto& generation : running_) {
-    room = room && admit_suggestions(*generation);
-    sequences += generation->open();
-  }
+  const bool resumed_fit = admit_started(true);
+  const bool all_fit = resumed_fit && admit_started(false);
+  int sequences = 0;  // with those to come of what has started: nobody's turn is given away ahead of time
+  for (const auto& generation : running_) sequences += generation->open();
   queue_.set_running(running_);
+  const auto may_start = [&] {
+    return !queue_.empty() && (queue_.front().resumed() ? resumed_fit : all_fit);
+  };
   const auto start_next = [&] {
     auto& next = queue_.front();
-    return sequences < options_.max_sequences &&
+    return sequences < sequence_limit(next) &&
            start_prompt(next.prompt, next.prompt.pending.size() - 1, next.reserved, first_own_blocks(next));
   };
-  while (room && !queue_.empty() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
+  while (may_start() && (start_next() || (make_room_of_warmup(events) && start_next()))) {
     auto& started = *running_.emplace_back(queue_.pop_front());
     started.cached_tokens = started.prompt.position;
     sequences += started.open();
     announce_start(started, now, events);
   }
   announce_waiting(events);
-  if (room && queue_.empty()) admit_warmup(events);
+  if (all_fit && queue_.empty()) admit_warmup(events);
+}
+
+// The suggestions of resumed requests or of the others; false when one must wait.
+bool Scheduler::admit_started(bool resumed) {
+  return std::all_of(running_.begin(), running_.end(), [&](const auto& generation) {
+    return generation->resumed() != resumed || admit_suggestions(*generation);
+  });
+}
+
+int Scheduler::sequence_limit(const Generation& generation) const {
+  return options_.max_sequences * (generation.resumed() ? kResumedFactor : 1);
 }
 
 // Starts the suggestions whose prompt is done; false when one must wait, and then nothing newer may overtake
@@ -248,7 +261,7 @@ bool Scheduler::admit_suggestions(Generation& generation) {
   for (auto& suggestion : generation.suggestions) {
     if (suggestion.state != State::kWaiting) continue;
     const int needed = generation.last_block_taken ? own_blocks(generation) : 0;
-    if (sequences_ >= options_.max_sequences || !cache_.make_room(needed)) return false;
+    if (sequences_ >= sequence_limit(generation) || !cache_.make_room(needed)) return false;
     start_suggestion(generation, suggestion);
   }
   generation.prompt.blocks.clear();
@@ -357,6 +370,31 @@ Generation* Scheduler::find(RequestKey key) {
   return queue_.find(key);
 }
 
+// Those that decode first, then those that wait.
+Places Scheduler::places() const {
+  Places places(options_.max_sequences);
+  const auto each = [](const Generation& generation, bool running, auto&& act) {
+    for (const auto& suggestion : generation.suggestions) {
+      if (suggestion.state == State::kFinished || (suggestion.state == State::kRunning) != running) continue;
+      act(generation.request.suggest.max_tokens - suggestion.generated());
+    }
+  };
+  const auto take = [&](int tokens) { places.take(tokens); };
+  for (const auto& generation : running_) each(*generation, true, [&](int tokens) { places.hold(tokens); });
+  for (const auto& generation : running_) each(*generation, false, take);
+  queue_.for_each([&](const Generation& generation) { each(generation, false, take); });
+  return places;
+}
+
+int Load::steps_to_start(const proto::Suggest& suggest) const {
+  return places.free_in(suggest.n, backlog.share_before(suggest.client.value_or("")));
+}
+
+std::chrono::milliseconds Load::time_to_complete(const proto::Suggest& suggest) const {
+  const int steps = std::max(steps_to_start(suggest), prompt_steps) + suggest.max_tokens;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(steps * token_time);
+}
+
 Load Scheduler::load() const {
   Load load{.queued = queue_.size(),
             .running = static_cast<int>(running_.size()),
@@ -364,20 +402,22 @@ Load Scheduler::load() const {
             .blocks_used = pool_.total() - pool_.available() - cache_.idle_blocks(),
             .blocks_cached = cache_.idle_blocks(),
             .blocks_total = pool_.total()};
-  for (const auto& generation : running_) load.backlog_tokens += generation->rows_left();
-  for (const auto* generation : queue_.in_order()) load.backlog_tokens += generation->rows_left();
+  int prompt_tokens = 0;
+  const auto count = [&](const Generation& generation) {
+    load.backlog_tokens += generation.rows_left();
+    prompt_tokens += static_cast<int>(generation.prompt.pending.size());
+  };
+  for (const auto& generation : running_) count(*generation);
+  queue_.for_each(count);
+  load.backlog = queue_.backlog();
+  load.places = places();
+  load.prompt_steps = prompt_tokens / options_.prefill_rows;
+  load.token_time = token_time_;
   if (!queue_.empty() && rows_per_second_ > 0.0) {
     const std::chrono::duration<double> wait(load.backlog_tokens / rows_per_second_);
     load.expected_wait = std::chrono::duration_cast<std::chrono::milliseconds>(wait);
   }
   return load;
-}
-
-Backlog Scheduler::backlog() {
-  queue_.set_running(running_);
-  auto backlog = queue_.backlog();
-  backlog.rows_per_second = rows_per_second_;
-  return backlog;
 }
 
 }  // namespace inkfleet::engine

@@ -17,6 +17,7 @@
 #include "model-service/engine/generation.hpp"
 #include "model-service/engine/heal.hpp"
 #include "model-service/engine/observer.hpp"
+#include "model-service/engine/places.hpp"
 #include "model-service/engine/prefix_cache.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/sampler.hpp"
@@ -28,7 +29,7 @@ namespace inkfleet::engine {
 
 struct SchedulerOptions {
   int max_queue = 256;                       ///< requests waiting; beyond, `overloaded`
-  int max_sequences = 64;                    ///< suggestions decoded in one step
+  int max_sequences = 64;                    ///< suggestions decoded in one step, beside resumed ones
   int prefill_rows = 128;                    ///< prompt tokens fed in a step beside running decodes
   int prefill_burst = 256;                   ///< prompt tokens fed in a step while nothing decodes
   int least_rows = 16;                       ///< of a step, however slow the model is
@@ -48,6 +49,19 @@ struct Load {
   int blocks_used = 0;                         ///< by live requests
   int blocks_cached = 0;                       ///< by the prefix cache alone: given up when memory is short
   int blocks_total = 0;
+  Backlog backlog{};                                        ///< by client
+  Places places{};                                          ///< with all that runs and waits
+  int prompt_steps = 0;                                     ///< until all prompts are fed that have come
+  std::chrono::duration<double, std::milli> token_time{0};  ///< from token to token of a suggestion, of late
+
+  /// A new request would not get all it needs at once.
+  [[nodiscard]] bool must_wait(const proto::Suggest& suggest) const { return steps_to_start(suggest) > 0; }
+
+  /// How long a new request will take from now to its end.
+  [[nodiscard]] std::chrono::milliseconds time_to_complete(const proto::Suggest& suggest) const;
+
+ private:
+  [[nodiscard]] int steps_to_start(const proto::Suggest& suggest) const;
 };
 
 /// What one step is to do: the copies first, in order, then the slices.
@@ -72,6 +86,11 @@ class Scheduler {
   Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
             Observer& observer);
   ~Scheduler();
+
+  /// Beyond these factors of max_queue and max_sequences resumed requests have to wait as well. They go
+  /// before others (FairQueue::kResumedLead): each has a reader who sees it stand still, and was running
+  /// until its service was lost.
+  static constexpr int kResumedFactor = 2;
 
   /// Queues a request. Beyond the queue's limit one ends at once with `overloaded`: the newest of the client
   /// that has the most waiting, which may be this one.
@@ -108,7 +127,6 @@ class Scheduler {
 
   [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
-  [[nodiscard]] Backlog backlog();
 
  private:
   using Generations = FairQueue::Running;
@@ -125,7 +143,9 @@ class Scheduler {
   void refuse(Generation& generation, Events& events);
   void expire(TimePoint now, Events& events);
   void admit(TimePoint now, Events& events);
+  bool admit_started(bool resumed);
   bool admit_suggestions(Generation& generation);
+  [[nodiscard]] int sequence_limit(const Generation& generation) const;
   bool start_prompt(Sequence& prompt, std::size_t findable, BlockTable& reserved, int own);
   void start_suggestion(Generation& generation, Suggestion& suggestion);
   void announce_start(Generation& generation, TimePoint now, Events& events);
@@ -137,6 +157,8 @@ class Scheduler {
   void plan_warmup();
   void add_slice(SliceOwner owner, bool wants_logits);
   void measure_pace(TimePoint now);
+  void measure_token_time();
+  [[nodiscard]] Places places() const;
 
   void finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now, Events& events);
   void take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
@@ -178,7 +200,9 @@ class Scheduler {
   std::deque<CompletedTexts> completed_;  // oldest first
   std::size_t completed_tokens_ = 0;      // in completed_
   int sequences_ = 0;
-  double rows_per_second_ = 0.0;  // of late
+  double rows_per_second_ = 0.0;                                         // of late
+  std::chrono::duration<double, std::milli> token_time_{0};              // of late
+  std::optional<std::chrono::duration<double, std::milli>> newest_gap_;  // between two tokens in this step
   StepBudget budget_;
   TimePoint step_began_;
   Step step_;

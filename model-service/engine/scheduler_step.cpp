@@ -122,6 +122,7 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
     }
   }
   owners_.clear();
+  measure_token_time();
   complete_finished(now, events);
   queue_.end_step();
 }
@@ -135,6 +136,14 @@ void Scheduler::measure_pace(TimePoint now) {
   budget_.observe(rows, now - step_began_);
   const double pace = rows / seconds;
   rows_per_second_ = rows_per_second_ == 0.0 ? pace : (1.0 - kWeight) * rows_per_second_ + kWeight * pace;
+}
+
+void Scheduler::measure_token_time() {
+  constexpr double kWeight = 0.1;  // of the newest step
+  if (!newest_gap_) return;
+  token_time_ =
+      token_time_.count() == 0.0 ? *newest_gap_ : (1.0 - kWeight) * token_time_ + kWeight * *newest_gap_;
+  newest_gap_.reset();
 }
 
 // The prompt's logits give each suggestion that starts afresh its first token; resumed ones feed theirs
@@ -168,7 +177,11 @@ void Scheduler::take_token(Generation& generation, Suggestion& suggestion, std::
     generation.first_token = now;
     observer_.on_first_token(now - generation.request.submitted);
   }
-  if (suggestion.last_token != TimePoint{}) observer_.on_next_token(now - suggestion.last_token);
+  if (suggestion.last_token != TimePoint{}) {
+    observer_.on_next_token(now - suggestion.last_token);
+    // Before its second token it may have waited for its place.
+    if (suggestion.generated() > 1) newest_gap_ = now - suggestion.last_token;
+  }
   suggestion.last_token = now;
 
   if (token == shape_.end_of_text) return finish(generation, suggestion, FinishReason::kEndOfText, events);

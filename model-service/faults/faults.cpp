@@ -1,5 +1,6 @@
 #include "model-service/faults/faults.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,7 @@ std::vector<std::string_view> FaultPlan::active() const {
   if (slow_steps.count() > 0) names.emplace_back("slow_steps");
   if (drop_connection_after > 0) names.emplace_back("drop_connection_after");
   if (exit_mid_step) names.emplace_back("exit_mid_step");
+  if (exit_on_token != kNoToken) names.emplace_back("exit_on_token");
   return names;
 }
 
@@ -51,6 +53,12 @@ void Faults::meet_step() {
     --plan_.out_of_memory;
     report(health::device_error(kMemoryAllocation));
   }
+}
+
+void Faults::meet_tokens(std::span<const proto::TokenId> tokens) const {
+  const std::lock_guard lock(mutex_);
+  if (plan_.exit_on_token == kNoToken) return;
+  if (std::ranges::find(tokens, plan_.exit_on_token) != tokens.end()) std::raise(SIGKILL);
 }
 
 const health::DeviceError* Faults::meet_probe() {

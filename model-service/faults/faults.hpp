@@ -3,14 +3,18 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "model-service/health/device_error.hpp"
+#include "proto/frames.hpp"
 
 /// Faults on demand, to see that the service and what stands before it bear them. They act in the device
 /// layer, below everything that judges health.
 namespace inkfleet::faults {
+
+inline constexpr proto::TokenId kNoToken = -1;
 
 /// What shall go wrong.
 struct FaultPlan {
@@ -21,6 +25,7 @@ struct FaultPlan {
   std::chrono::milliseconds slow_steps{0};            ///< added to every step
   int drop_connection_after = 0;                      ///< tokens until the connection that sends them breaks
   bool exit_mid_step = false;                         ///< the next step kills the process
+  proto::TokenId exit_on_token = kNoToken;            ///< a step that is fed it kills the process
 
   /// The names of what is on.
   [[nodiscard]] std::vector<std::string_view> active() const;
@@ -36,6 +41,9 @@ class Faults {
 
   /// At the beginning of a step: hangs, waits, throws or ends the process as the plan says.
   void meet_step();
+
+  /// These tokens are about to be fed.
+  void meet_tokens(std::span<const proto::TokenId> tokens) const;
 
   /// At the beginning of a probe: hangs, or returns the error the device reports.
   const health::DeviceError* meet_probe();

@@ -58,6 +58,8 @@ FaultPlan with(FaultPlan plan, const json& order) {
     plan.drop_connection_after = number(order, "tokens", 1, 0);
   } else if (fault == "exit_mid_step") {
     plan.exit_mid_step = true;
+  } else if (fault == "exit_on_token") {
+    plan.exit_on_token = number(order, "token", 0, kNoToken);
   } else {
     throw BadOrder("no fault is called \"" + fault + "\"");
   }

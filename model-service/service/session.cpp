@@ -17,6 +17,9 @@ using proto::ErrorCode;
 
 constexpr std::chrono::milliseconds kRetrySoon{1000};
 
+/// A request is let in when its expected time, times this, is within its deadline.
+constexpr double kForesight = 1.1;
+
 /// Completed requests that `accept` may name. The contract asks for 32 an editor; a gateway's connection
 /// carries many editors.
 constexpr std::size_t kAcceptable = 1024;
@@ -116,20 +119,25 @@ std::optional<proto::Error> Session::refusal(const proto::Suggest& suggest) cons
 }
 
 std::optional<proto::Error> Session::overload(const proto::Suggest& suggest) const {
-  const auto backlog = state_.served->engine->backlog();
+  const auto load = state_.served->engine->load();
   const int superseded = suggest.document && documents_.contains(*suggest.document) ? 1 : 0;
-  if (!backlog.has_place(*suggest.client, state_.served->max_queue, superseded)) {
+  const int limit = state_.served->max_queue * (suggest.resume ? engine::Scheduler::kResumedFactor : 1);
+  if (!load.backlog.has_place(*suggest.client, limit, superseded)) {
     return proto::Error{
         .code = ErrorCode::kOverloaded,
         .message = "the queue is full: " + std::to_string(state_.served->max_queue) + " requests wait",
         .retry_after = kRetrySoon};
   }
-  if (const auto wait = backlog.expected_wait(*suggest.client); wait > suggest.deadline) {
+  if (suggest.resume) return std::nullopt;
+  // What would not end in time costs others theirs; what need not wait is let try.
+  const auto needed = load.time_to_complete(suggest) * kForesight;
+  if (load.must_wait(suggest) && needed > suggest.deadline) {
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(needed);
     return proto::Error{
         .code = ErrorCode::kOverloaded,
-        .message = "a request of this client waits about " + std::to_string(wait.count()) +
+        .message = "it would take about " + std::to_string(whole.count()) +
                    " ms, longer than deadline_ms = " + std::to_string(suggest.deadline.count()),
-        .retry_after = wait - suggest.deadline};
+        .retry_after = whole - suggest.deadline};
   }
   return std::nullopt;
 }

@@ -44,8 +44,9 @@ def wait_unhealthy(address: str, since: float, limit: float, path: str = "/healt
 class HealthWatch:
     """Asks for health all the time, beside what a test does, and remembers what was not 200."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, every: float = 0.02):
         self.url = f"http://{address}/healthz"
+        self.every = every
         self.asked = 0
         self.slowest = 0.0
         self.failures = []
@@ -61,7 +62,7 @@ class HealthWatch:
         self._thread.join()
 
     def _watch(self):
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(self.every):
             begun = time.monotonic()
             status, answer = http(self.url)
             self.slowest = max(self.slowest, time.monotonic() - begun)

@@ -2,10 +2,12 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import programs
+from metrics import Metrics
 
 TEXT = programs.ROOT / "tests" / "data" / "texts" / "northanger-abbey-excerpt.txt"
 
@@ -35,6 +37,7 @@ def test_at_a_low_rate_everything_is_completed(url, tmp_path):
             assert 0 <= times["p50"] <= times["p95"] <= times["p99"]
         assert 0 < step["first_token_ms"]["p50"] <= step["request_ms"]["p50"]
         assert step["prompt_tokens"] > 4 * step["sent"]
+        assert 5 * step["sent"] < step["completion_tokens"] <= step["sent"] * 2 * 5
         assert 0 < step["tokens_per_s"] <= step["sent"] * 2 * 5
         assert step["goodput_per_s"] <= step["sent"]
 
@@ -53,6 +56,18 @@ def test_beyond_what_the_queue_holds_requests_are_overloaded(tmp_path):
     assert step["errors"]["overloaded"] > 0
     assert step["completed"] > 0
     assert step["sent"] == step["completed"] + sum(step["errors"].values())
+
+
+# Deliberate break: a run_closed() that sends one request at a time.
+def test_so_many_requests_are_kept_running(fleet, tmp_path):
+    metrics = Metrics(fleet.http("service"))
+    arguments = ["--closed", 6, "--duration", 2, "-n", 1, "--max-tokens", 200, "--temperature", 1]
+    with ThreadPoolExecutor() as beside:
+        measured = beside.submit(measure, fleet.url("service"), tmp_path, *arguments)
+        metrics.wait("inkfleet_running_requests", lambda running: running == 6)
+        status, [step] = measured.result()
+    assert status == 0
+    assert step["sent"] == step["completed"] >= 6 and step["errors"] == {}
 
 
 def test_the_same_seed_asks_the_same_prompts(fleet, tmp_path):

@@ -7,6 +7,8 @@ namespace {
 
 using proto::FinishReason;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 Transcript alone(const proto::Suggest& suggest) {
   Bench bench;
@@ -186,6 +188,24 @@ TEST(Scheduler, RefusesAtOnceWhatTheQueueCannotHold) {
   EXPECT_EQ(bench.transcripts[refused].errors[0].code, proto::ErrorCode::kOverloaded);
   EXPECT_TRUE(bench.transcripts[refused].errors[0].retry_after.has_value());
   bench.run();
+}
+
+// Deliberate break: an enqueue() that appends, or a sequence_limit() without its factor.
+TEST(Scheduler, WhatIsResumedGoesFirstAndBesideWhatRuns) {
+  Bench bench(Bench::default_shape(), {.max_queue = 1, .max_sequences = 2});
+  const auto running = bench.submit({.prompt = "a", .n = 3, .max_tokens = 40});
+  for (int i = 0; i < 3; ++i) bench.step();
+  const auto waiting = bench.submit({.prompt = "b"});
+  const auto resumed =
+      bench.submit({.prompt = "c", .n = 2, .resume = {{{.index = 0, .tokens = {'x'}}, {.index = 1}}}});
+  const auto refused = bench.submit({.prompt = "d", .resume = {{{.index = 0, .tokens = {'x'}}}}});
+  for (int i = 0; i < 3; ++i) bench.step();
+  EXPECT_THAT(bench.transcripts[resumed].suggestions, SizeIs(2)) << "both have text";
+  EXPECT_THAT(bench.transcripts[waiting].started, IsEmpty());
+  EXPECT_THAT(bench.transcripts[running].suggestions[2].tokens, SizeIs(1)) << "the third waits still";
+  EXPECT_THAT(bench.transcripts[refused].errors, SizeIs(1)) << "their queue is bounded too";
+  bench.run();
+  EXPECT_THAT(bench.transcripts[waiting].completed, SizeIs(1));
 }
 
 TEST(Scheduler, LongPromptsAreFedInChunksBesideRunningDecodes) {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <future>
 
 #include "model-service/faults/faulty_device.hpp"
@@ -94,6 +95,16 @@ TEST_F(FaultyDevice, StepsAreSlowUntilItIsCleared) {
   auto step = std::async(std::launch::async, [&] { return steps(); });
   faults.set({});
   EXPECT_EQ(step.wait_for(20s), std::future_status::ready);
+}
+
+// Break: look at the first slice alone.
+TEST_F(FaultyDevice, ATokenKillsWhatIsFedIt) {
+  const std::vector<proto::TokenId> harmless{1, 2}, poisonous{3, 7};
+  const std::vector<engine::StepSlice> slices{{.tokens = harmless}, {.tokens = poisonous}};
+  faults.set({.exit_on_token = 4});
+  for (const auto& slice : slices) faults.meet_tokens(slice.tokens);
+  faults.set({.exit_on_token = 7});
+  EXPECT_EXIT(static_cast<void>(faulty.step(slices)), ::testing::KilledBySignal(SIGKILL), "");
 }
 
 class CountingPeer : public net::WebSocketPeer {

@@ -107,6 +107,15 @@ TEST_F(Failover, AnotherServiceGoesOnAfterTheTokensTheAskerHas) {
   EXPECT_EQ(relay.outstanding(one) + relay.outstanding(two), 0U);
 }
 
+// Deliberate break: a rest() that always resumes lets it overtake those who waited at the next service.
+TEST_F(Failover, WhatHadNotBegunMovesAsItCame) {
+  start({.prompt = "Once", .n = 3});
+  answer(one, Queued{.id = id_at(one), .position = 4});
+  lose(one);
+  EXPECT_FALSE(two.last_suggest().resume);
+  EXPECT_EQ(two.last_suggest().n, 3);
+}
+
 // Deliberate break: a find() that compares the upstream only, with a request that comes back to its first
 // service.
 TEST_F(Failover, WhatAnEarlierServiceStillSaysIsDropped) {

@@ -89,6 +89,9 @@ TEST_F(MeasurementTest, ErrorsAreCountedByCode) {
   EXPECT_THAT(report.errors, ElementsAre(Pair("deadline", 1), Pair("overloaded", 2)));
   EXPECT_EQ(report.sent, 4U);
   EXPECT_EQ(report.failed(), 3U);
+  ASSERT_TRUE(report.refused);
+  EXPECT_EQ(report.refused->count, 2U);
+  EXPECT_EQ(report.refused->p99, 19'000);
 }
 
 TEST_F(MeasurementTest, SaysWhenTheClientFellBehind) {

@@ -1,0 +1,40 @@
+"""Devices and engines that fail, ordered at /faults, seen from a balancer and a supervisor."""
+
+import time
+
+import faults
+from stage import MODEL
+from writer import Crowd, asks, hold_against, undisturbed
+
+LIMITS_S = {"hang_engine": 3, "hang_device": 3, "fatal_device_error": 1}
+ROTATION_S = 3  # two checks that fail, a second apart, the first up to a second after the answer changed
+
+
+def device_faults(stage, result, short):
+    """Engine hung, device hung, fatal error: 503 in time, out of HAProxy's rotation, back after a restart."""
+    sick, well = stage.services(2)
+    balancer = stage.haproxy([sick.address, well.address])
+    requests = asks(16, n=3, max_tokens=60)
+    whole = undisturbed(well.url, requests)
+    gateway = stage.gateway([sick.address, well.address])
+    for fault, limit in LIMITS_S.items():
+        for service in sick, well:
+            service.slow(20)
+        crowd = Crowd([gateway.url], requests, writers=6, rounds=None)
+        crowd.wait_streaming(12)
+        ordered = time.monotonic()
+        faults.order(sick.address, fault)
+        faults.wait_unhealthy(sick.address, ordered, limit=3 * limit)
+        noticed = time.monotonic() - ordered
+        result.at_most(f"{fault}_503_s", noticed, limit)
+        result.at_most("out_s", noticed + balancer.wait(MODEL, [False, True]), limit + ROTATION_S)
+        supervisor = stage.supervisor([sick])
+        balancer.wait(MODEL, [True, True])
+        supervisor.close()
+        gateway.wait_connected(2)
+        hold_against(result, crowd.stop(), whole)
+        result.note(f"{fault}: restarted because of {', '.join(why for _, why in supervisor.restarts)}")
+
+
+# Deliberate break: an EngineHost::judge() that takes a fatal error for any other failure: /healthz stays 200.
+SCENARIOS = [device_faults]

@@ -1,0 +1,55 @@
+"""What a scenario found: figures and the limits they must keep, as a line for people and as JSON."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Figure:
+    name: str
+    value: float
+    limit: str = ""  # empty: for information
+    kept: bool = True
+
+    def __str__(self):
+        value = f"{self.value:.3g}" if isinstance(self.value, float) else str(self.value)
+        return f"{self.name} {value}{f' ({self.limit})' if self.limit else ''}"
+
+
+@dataclass
+class Result:
+    scenario: str
+    figures: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+    error: str | None = None
+    seconds: float = 0
+
+    def at_most(self, name: str, value, limit) -> None:
+        self.figures.append(Figure(name, value, f"≤ {limit:.4g}", value <= limit))
+
+    def at_least(self, name: str, value, limit) -> None:
+        self.figures.append(Figure(name, value, f"≥ {limit:.4g}", value >= limit))
+
+    def tell(self, name: str, value) -> None:
+        self.figures.append(Figure(name, value))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    @property
+    def passed(self) -> bool:
+        bounded = [figure for figure in self.figures if figure.limit]
+        return self.error is None and bool(bounded) and all(figure.kept for figure in bounded)
+
+    def line(self) -> str:
+        figures = "; ".join(map(str, self.figures))
+        verdict = "pass" if self.passed else "falls short"
+        return f"{self.scenario:<18} {verdict:<11} {self.seconds:4.0f} s  {figures}"
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{self.scenario}.json"
+        document = {**asdict(self), "passed": self.passed, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
