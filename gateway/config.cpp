@@ -3,17 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <set>
 #include <stdexcept>
 
+#include "gateway/config_doors.hpp"
+#include "gateway/config_node.hpp"
+#include "net/file.hpp"
 #include "proto/json.hpp"
 
 namespace inkfleet::gateway {
@@ -23,79 +20,9 @@ namespace {
 using proto::Json;
 
 constexpr std::size_t kNameBytes = 64;
-constexpr std::size_t kShownBytes = 80;
 
 /// Names of paths the gateway answers itself.
 constexpr std::string_view kTakenNames[] = {"healthz", "readyz", "livez", "metrics", "v1", "ws", "faults"};
-
-std::string listed(std::initializer_list<const char*> required, std::initializer_list<const char*> optional) {
-  std::string list;
-  for (const auto& keys : {required, optional}) {
-    for (const auto* key : keys) list += (list.empty() ? "" : ", ") + std::string(key);
-  }
-  return list;
-}
-
-/// One value of the file and the path that leads to it, for errors.
-class Node {
- public:
-  Node(std::string_view file, std::string path, const Json& value)
-      : file_(file), path_(std::move(path)), value_(value) {}
-
-  [[noreturn]] void fail(std::string_view expected) const {
-    auto found = proto::dump_json(value_);
-    if (found.size() > kShownBytes) found = found.substr(0, kShownBytes) + "...";
-    throw std::runtime_error(fmt::format("{}: {}: expected {}, found {}", file_,
-                                         path_.empty() ? "the whole file" : path_, expected, found));
-  }
-
-  const std::string& text(std::string_view expected) const {
-    if (!value_.is_string()) fail(expected);
-    return value_.get_ref<const std::string&>();
-  }
-
-  long number(long least, long most) const {
-    const auto in_range = [&] { return value_ >= least && value_ <= most; };
-    if (!value_.is_number_integer() || !in_range()) fail(fmt::format("a whole number {} to {}", least, most));
-    return value_.get<long>();
-  }
-
-  std::vector<Node> items(std::string_view expected) const {
-    if (!value_.is_array()) fail(expected);
-    std::vector<Node> nodes;
-    for (std::size_t i = 0; i < value_.size(); ++i) {
-      nodes.emplace_back(file_, fmt::format("{}[{}]", path_, i), value_[i]);
-    }
-    return nodes;
-  }
-
-  /// The members of an object: all of `required` are there, and none but those and `optional`.
-  std::map<std::string, Node, std::less<>> members(std::initializer_list<const char*> required,
-                                                   std::initializer_list<const char*> optional) const {
-    if (!value_.is_object()) fail("an object");
-    for (const auto* key : required) {
-      if (!value_.contains(key)) fail(fmt::format("an object with the key \"{}\"", key));
-    }
-    std::map<std::string, Node, std::less<>> nodes;
-    for (const auto& [key, value] : value_.items()) {
-      Node node(file_, path_.empty() ? key : path_ + "." + key, value);
-      const auto is_key = [&key = key](const char* known) { return key == known; };
-      if (!std::ranges::any_of(required, is_key) && !std::ranges::any_of(optional, is_key)) {
-        node.fail("one of the keys " + listed(required, optional));
-      }
-      nodes.emplace(key, std::move(node));
-    }
-    return nodes;
-  }
-
-  const std::string& path() const { return path_; }
-  std::string place() const { return fmt::format("{}: {}", file_, path_); }
-
- private:
-  std::string_view file_;
-  std::string path_;
-  const Json& value_;
-};
 
 bool is_name(std::string_view text) {
   constexpr std::string_view kOthers = "._-";
@@ -158,8 +85,6 @@ std::string parse_address(const Node& node) {
   return text;
 }
 
-using Members = std::map<std::string, Node, std::less<>>;
-
 /// A duration in the unit of `time`; one that is not there stays as it is.
 template <class Duration>
 void read_time(const Members& members, const char* key, Duration& time, long least, long most) {
@@ -176,8 +101,10 @@ Config parse_config(std::string_view file, std::string_view text) {
     throw std::runtime_error(fmt::format("{}: expected JSON: {}", file, fault->message));
   }
   const Node root(file, "", std::get<Json>(parsed));
-  const auto members = root.members(
-      {"routes"}, {"listen", "admin_listen", "resolve_seconds", "probe_interval_ms", "probe_timeout_ms"});
+  const auto members =
+      root.members({"routes"}, {"listen", "admin_listen", "resolve_seconds", "probe_interval_ms",
+                                "probe_timeout_ms", "auth", "upstream_key_file", "origins", "trusted_proxies",
+                                "tls", "limits", "log_prompts"});
   Config config;
   if (const auto found = members.find("listen"); found != members.end()) {
     config.listen = parse_address(found->second);
@@ -188,6 +115,7 @@ Config parse_config(std::string_view file, std::string_view text) {
   read_time(members, "resolve_seconds", config.resolve, 0, 86'400);
   read_time(members, "probe_interval_ms", config.probes.interval, 0, 60'000);
   read_time(members, "probe_timeout_ms", config.probes.timeout, 1, 60'000);
+  read_doors(members, config);
   Names names;
   const auto& routes = members.at("routes");
   for (const auto& route : routes.items("a list of routes, at least one")) {
@@ -198,16 +126,16 @@ Config parse_config(std::string_view file, std::string_view text) {
 }
 
 Config load_config(const std::string& file) {
-  if (std::filesystem::is_directory(file)) {
-    throw std::runtime_error(fmt::format("{}: is a folder; --config names the gateway's JSON file", file));
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) {
-    throw std::runtime_error(fmt::format("{}: cannot be read: {}; --config names the gateway's JSON file",
-                                         file, std::strerror(errno)));
-  }
-  return parse_config(file, text);
+  const auto text = [&] {
+    try {
+      return net::read_file(file);
+    } catch (const std::runtime_error& unreadable) {
+      throw std::runtime_error(std::string(unreadable.what()) + "; --config names the gateway's JSON file");
+    }
+  }();
+  auto config = parse_config(file, text);
+  load_secrets(config);
+  return config;
 }
 
 }  // namespace inkfleet::gateway

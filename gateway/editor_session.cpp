@@ -8,14 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "proto/limits.hpp"
 #include "proto/parse.hpp"
 
 namespace inkfleet::gateway {
 
 namespace {
-
-using proto::limits::kLiveRequestsPerEditor;
 
 proto::Error about_frame(std::string frame, std::string field, std::string message) {
   return {.code = proto::ErrorCode::kBadRequest,
@@ -45,12 +42,14 @@ std::string document_of(std::uint64_t connection, const std::string& document) {
 }
 
 EditorSession::EditorSession(Relay& relay, std::string model, std::uint64_t connection,
-                             std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now)
+                             std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now,
+                             std::size_t live_requests)
     : relay_(relay),
       model_(std::move(model)),
       connection_(connection),
       peer_(std::move(peer)),
-      now_(std::move(now)) {}
+      now_(std::move(now)),
+      live_requests_(live_requests) {}
 
 void EditorSession::on_text(std::string_view text) {
   auto parsed = proto::parse_client_frame(text);
@@ -84,7 +83,7 @@ void EditorSession::handle(proto::Suggest suggest) {
     drop_prefill(*document);
     suggest.document = document_of(connection_, *document);
   }
-  if (live_.size() >= kLiveRequestsPerEditor) {
+  if (live_.size() >= live_requests_) {
     return refuse(
         {.code = proto::ErrorCode::kOverloaded,
          .message = fmt::format("{} requests of this connection are running, the limit", live_.size()),
@@ -119,7 +118,7 @@ void EditorSession::handle(proto::Prefill prefill) {
   const std::string document = prefill.document;
   drop_prefill(document);
   std::erase_if(prefills_, [this](const auto& entry) { return !relay_.prefilling(entry.second); });
-  if (prefills_.size() >= kLiveRequestsPerEditor) {
+  if (prefills_.size() >= live_requests_) {
     return refuse(
         {.code = proto::ErrorCode::kOverloaded,
          .message = fmt::format("{} prefills of this connection are waiting, the limit", prefills_.size()),

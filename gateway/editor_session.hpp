@@ -12,6 +12,7 @@
 
 #include "gateway/relay.hpp"
 #include "net/websocket.hpp"
+#include "proto/limits.hpp"
 
 namespace inkfleet::gateway {
 
@@ -24,9 +25,10 @@ class EditorSession : public net::WebSocketSession {
   static constexpr std::size_t kRemembered = 32;
 
   /// `connection` is a number no other connection has: it keeps documents of different editors apart.
+  /// `live_requests` may run at once, and so many prefills wait.
   EditorSession(Relay& relay, std::string model, std::uint64_t connection,
-                std::shared_ptr<net::WebSocketPeer> peer,
-                std::function<Clock::time_point()> now = Clock::now);
+                std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now = Clock::now,
+                std::size_t live_requests = proto::limits::kLiveRequestsPerEditor);
 
   void on_text(std::string_view text) override;
   void on_binary() override;
@@ -57,6 +59,7 @@ class EditorSession : public net::WebSocketSession {
   std::uint64_t connection_;
   std::shared_ptr<net::WebSocketPeer> peer_;
   std::function<Clock::time_point()> now_;
+  std::size_t live_requests_;
   std::map<std::string, Request> live_;            // by the editor's own id
   std::map<std::string, Relay::Ticket> prefills_;  // by document; some may be over
   std::deque<Completed> completed_;                // the oldest in front, no id twice

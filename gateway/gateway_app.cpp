@@ -8,6 +8,7 @@
 
 #include "gateway/editor_session.hpp"
 #include "gateway/legacy_path.hpp"
+#include "net/logged_session.hpp"
 #include "net/responses.hpp"
 #include "net/spawn.hpp"
 
@@ -26,6 +27,10 @@ constexpr std::chrono::milliseconds kTick{100};
 constexpr std::string_view kFrontPage =
     "Inkfleet gateway: text suggestions from GPT-2 models, streamed over WebSocket.\n"
     "GET /v1/models lists the models; docs/protocol.md of the project describes the frames.\n";
+
+bool is_health(std::string_view path) {
+  return path == "/healthz" || path == "/readyz" || path == "/livez";
+}
 
 /// Tells of a session's end; the session itself knows nothing of counting.
 class CountedSession : public net::WebSocketSession {
@@ -54,6 +59,7 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
                        std::unique_ptr<Resolver> resolver)
     : executor_(std::move(executor)),
       router_(config.routes),
+      access_(config),
       metrics_(metrics),
       counts_(metrics),
       relay_(counts_),
@@ -62,6 +68,8 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
       answers_(relay_),
       legacy_(answers_, router_),
       tick_(std::make_unique<asio::steady_timer>(executor_)),
+      live_requests_(config.live_requests),
+      log_prompts_(config.log_prompts),
       admin_elsewhere_(!config.admin_listen.empty()) {
   pool_.apply(config);
 }
@@ -73,6 +81,9 @@ void GatewayApp::start() {
 
 void GatewayApp::reload(const Config& config) {
   router_ = Router(config.routes);
+  access_ = Access(config);
+  live_requests_ = config.live_requests;
+  log_prompts_ = config.log_prompts;
   pool_.apply(config);
 }
 
@@ -94,11 +105,31 @@ asio::awaitable<void> GatewayApp::keep_ticking() {
 asio::awaitable<HttpResponse> GatewayApp::handle(const HttpRequest& request,
                                                  const asio::ip::address& client) {
   const auto path = net::path_of(request);
+  if (!is_open(path)) {
+    auto admitted = access_.admit(request, client);
+    if (auto* refused = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refused));
+  }
   auto response = answer(path, client);
   if (!net::is_get(request) && response.result() != http::status::not_found) {
     co_return net::method_not_allowed("GET");
   }
   co_return response;
+}
+
+/// What probes and people ask for needs no key. (/metrics has a rule of its own.)
+bool GatewayApp::is_open(std::string_view path) const {
+  if (path == "/" || path == "/metrics" || is_health(path)) return true;
+  const auto target = router_.target_of(path);
+  return target && is_health(target->rest);
+}
+
+HttpResponse GatewayApp::refuse(HttpResponse response) {
+  on_refused(response.result());
+  return response;
+}
+
+void GatewayApp::on_refused(http::status status) {
+  counts_.on_refused(static_cast<unsigned>(status));
 }
 
 HttpResponse GatewayApp::answer(std::string_view path, const asio::ip::address& client) const {
@@ -157,34 +188,43 @@ HttpResponse GatewayApp::unknown_path(std::string_view path) const {
 }
 
 std::variant<SessionFactory, HttpResponse> GatewayApp::upgrade(const HttpRequest& request,
-                                                               const asio::ip::address&) {
+                                                               const asio::ip::address& client) {
   const auto path = net::path_of(request);
   if (draining_) return net::error_response(http::status::service_unavailable, "unavailable", "stopping");
-  if (const auto legacy = parse_legacy_path(path)) {
-    if (!legacy->test) return upgrade_legacy(legacy->name);
-    return counted(Door::kLegacy,
-                   [](auto peer) { return std::make_unique<LegacyTestSession>(std::move(peer)); });
-  }
+  const auto legacy = parse_legacy_path(path);
+  auto admitted = legacy ? access_.admit_legacy(request, client) : access_.admit(request, client);
+  if (auto* refused = std::get_if<HttpResponse>(&admitted)) return refuse(std::move(*refused));
+  if (!legacy) return upgrade_model(path);
+  if (!legacy->test) return upgrade_legacy(legacy->name, std::get<Caller>(admitted));
+  return counted(Door::kLegacy,
+                 [](auto peer) { return std::make_unique<LegacyTestSession>(std::move(peer)); });
+}
+
+GatewayApp::Decision GatewayApp::upgrade_model(std::string_view path) {
   const auto target = router_.target_of(path);
   if (!target || !target->rest.empty()) return unknown_path(path);
   return counted(Door::kProtocol, [this, model = target->model](auto peer) {
-    return std::make_unique<EditorSession>(relay_, model, ++connections_, std::move(peer));
+    return std::make_unique<EditorSession>(relay_, model, ++connections_, std::move(peer), Clock::now,
+                                           live_requests_);
   });
 }
 
-std::variant<SessionFactory, HttpResponse> GatewayApp::upgrade_legacy(std::string_view name) {
-  if (!legacy_.has_room(std::string(name))) {
-    return net::error_response(
-        http::status::too_many_requests, "overloaded",
-        "this session has " + std::to_string(LegacySession::kSockets) + " sockets, the limit");
+GatewayApp::Decision GatewayApp::upgrade_legacy(const std::string& name, const Caller& caller) {
+  const auto owner = caller.owner();
+  if (!legacy_.has_room(name, owner)) {
+    return refuse(net::overloaded_response(
+        http::status::too_many_requests,
+        "this session has " + std::to_string(LegacySession::kSockets) + " sockets, the limit"));
   }
   return counted(Door::kLegacy,
-                 [this, name = std::string(name)](auto peer) { return legacy_.open(name, std::move(peer)); });
+                 [this, name, owner](auto peer) { return legacy_.open(name, std::move(peer), owner); });
 }
 
 SessionFactory GatewayApp::counted(Door door, SessionFactory make) {
-  return [this, door, make = std::move(make)](auto peer) {
-    return std::make_unique<CountedSession>(make(std::move(peer)), counts_, door);
+  return [this, door, make = std::move(make)](auto peer) -> std::unique_ptr<net::WebSocketSession> {
+    auto session = std::make_unique<CountedSession>(make(std::move(peer)), counts_, door);
+    if (log_prompts_) return net::logged(std::move(session));
+    return session;
   };
 }
 

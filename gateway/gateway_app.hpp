@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "gateway/access.hpp"
 #include "gateway/config.hpp"
 #include "gateway/gateway_metrics.hpp"
 #include "gateway/legacy_session.hpp"
@@ -41,19 +42,26 @@ class GatewayApp : public net::HttpApp {
                                                  const net::asio::ip::address& client) override;
   std::variant<net::SessionFactory, net::HttpResponse> upgrade(const net::HttpRequest& request,
                                                                const net::asio::ip::address& client) override;
+  void on_refused(net::http::status status) override;
 
  private:
+  using Decision = std::variant<net::SessionFactory, net::HttpResponse>;
+
+  bool is_open(std::string_view path) const;
+  net::HttpResponse refuse(net::HttpResponse response);
   net::HttpResponse answer(std::string_view path, const net::asio::ip::address& client) const;
   net::HttpResponse answer_model(const Router::Target& target) const;
   net::HttpResponse list_models() const;
   net::HttpResponse unknown_path(std::string_view path) const;
   net::HttpResponse readiness() const;
-  std::variant<net::SessionFactory, net::HttpResponse> upgrade_legacy(std::string_view name);
+  Decision upgrade_model(std::string_view path);
+  Decision upgrade_legacy(const std::string& name, const Caller& caller);
   net::SessionFactory counted(Door door, net::SessionFactory make);
   net::asio::awaitable<void> keep_ticking();
 
   net::asio::any_io_executor executor_;
   Router router_;
+  Access access_;
   net::Metrics& metrics_;
   GatewayMetrics counts_;
   Relay relay_;
@@ -62,6 +70,8 @@ class GatewayApp : public net::HttpApp {
   LegacySessions legacy_;
   std::unique_ptr<boost::asio::steady_timer> tick_;
   std::uint64_t connections_ = 0;
+  std::size_t live_requests_;
+  bool log_prompts_;
   bool admin_elsewhere_ = false;
   bool draining_ = false;
   bool stopped_ = false;

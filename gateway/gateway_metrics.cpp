@@ -41,6 +41,8 @@ GatewayMetrics::GatewayMetrics(net::Metrics& metrics)
       probes_(gauges(metrics, "inkfleet_gateway_upstream_probe_ok",
                      "1 while the health probe of a service is answered well")),
       connections_(gauges(metrics, "inkfleet_gateway_connections", "Open WebSockets of editors")),
+      refused_(counters(metrics, "inkfleet_gateway_refused_total",
+                        "Requests and connections refused for their key, origin or limits, by HTTP status")),
       added_delay_(histograms(metrics, "inkfleet_gateway_added_delay_seconds",
                               "Between a service's frame and its being queued for the editor")
                        .Add({}, kDelayBuckets)) {}
@@ -80,6 +82,10 @@ void GatewayMetrics::on_upstream_gone(const std::string& model, const std::strin
 
 void GatewayMetrics::on_connection(Door door, int change) {
   connections_.Add({{"door", std::string(name(door))}}).Increment(change);
+}
+
+void GatewayMetrics::on_refused(unsigned status) {
+  refused_.Add({{"status", std::to_string(status)}}).Increment();
 }
 
 void GatewayMetrics::on_frame_relayed(Clock::duration delay) {

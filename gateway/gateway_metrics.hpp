@@ -33,6 +33,9 @@ class GatewayMetrics : public RelayObserver {
   void on_upstream_gone(const std::string& model, const std::string& address);
   void on_connection(Door door, int change);
 
+  /// A request or connection was refused for its key, its origin or a limit.
+  void on_refused(unsigned status);
+
   /// Between a service's frame and its being queued for the editor.
   void on_frame_relayed(Clock::duration delay);
 
@@ -44,6 +47,7 @@ class GatewayMetrics : public RelayObserver {
   prometheus::Family<prometheus::Gauge>& upstreams_;
   prometheus::Family<prometheus::Gauge>& probes_;
   prometheus::Family<prometheus::Gauge>& connections_;
+  prometheus::Family<prometheus::Counter>& refused_;
   prometheus::Histogram& added_delay_;
 };
 

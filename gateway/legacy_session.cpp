@@ -25,8 +25,8 @@ std::string message_of(const std::string& prompt, const std::vector<std::string>
 }  // namespace
 
 LegacySession::LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number,
-                             std::function<Clock::time_point()> now)
-    : answers_(answers), router_(router), number_(number), now_(std::move(now)) {}
+                             std::string owner, std::function<Clock::time_point()> now)
+    : answers_(answers), router_(router), number_(number), owner_(std::move(owner)), now_(std::move(now)) {}
 
 bool LegacySession::join(const std::shared_ptr<net::WebSocketPeer>& socket) {
   if (sockets_.size() >= kSockets) return false;
@@ -58,7 +58,7 @@ void LegacySession::start(LegacyRequest request) {
   const auto listen = [this, number](const LegacyAnswer& answer) {
     if (number == request_) show(answer);
   };
-  const auto ticket = answers_.ask(request, "", fmt::format("l{}", number_), listen, now_());
+  const auto ticket = answers_.ask(request, owner_, fmt::format("l{}", number_), listen, now_());
   if (number == request_) ticket_ = ticket;
 }
 
@@ -92,7 +92,7 @@ void LegacySession::say(const std::string& prompt, const std::vector<std::string
 /// One socket; the session lives as long as one of its sockets does.
 class LegacySessions::Socket : public net::WebSocketSession {
  public:
-  Socket(LegacySessions& sessions, std::string name, std::shared_ptr<LegacySession> session,
+  Socket(LegacySessions& sessions, Name name, std::shared_ptr<LegacySession> session,
          std::shared_ptr<net::WebSocketPeer> peer)
       : sessions_(sessions), name_(std::move(name)), session_(std::move(session)), peer_(std::move(peer)) {
     // Two sockets may have asked for the last place at once: has_room() was true for both.
@@ -111,7 +111,7 @@ class LegacySessions::Socket : public net::WebSocketSession {
 
  private:
   LegacySessions& sessions_;
-  std::string name_;
+  Name name_;
   std::shared_ptr<LegacySession> session_;
   std::shared_ptr<net::WebSocketPeer> peer_;
   bool joined_ = false;
@@ -121,16 +121,18 @@ LegacySessions::LegacySessions(SharedAnswers& answers, const Router& router,
                                std::function<Clock::time_point()> now)
     : answers_(answers), router_(router), now_(std::move(now)) {}
 
-bool LegacySessions::has_room(const std::string& name) const {
-  const auto found = by_name_.find(name);
+bool LegacySessions::has_room(const std::string& name, const std::string& owner) const {
+  const auto found = by_name_.find({owner, name});
   return found == by_name_.end() || found->second->size() < LegacySession::kSockets;
 }
 
 std::unique_ptr<net::WebSocketSession> LegacySessions::open(const std::string& name,
-                                                            std::shared_ptr<net::WebSocketPeer> peer) {
-  auto& session = by_name_[name];
-  if (!session) session = std::make_shared<LegacySession>(answers_, router_, ++last_number_, now_);
-  return std::make_unique<Socket>(*this, name, session, std::move(peer));
+                                                            std::shared_ptr<net::WebSocketPeer> peer,
+                                                            const std::string& owner) {
+  const Name whole(owner, name);
+  auto& session = by_name_[whole];
+  if (!session) session = std::make_shared<LegacySession>(answers_, router_, ++last_number_, owner, now_);
+  return std::make_unique<Socket>(*this, whole, session, std::move(peer));
 }
 
 void LegacyTestSession::on_text(std::string_view text) {

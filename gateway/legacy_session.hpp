@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gateway/legacy_request.hpp"
@@ -20,8 +21,8 @@ class LegacySession {
  public:
   static constexpr std::size_t kSockets = 8;
 
-  /// `number` is one no other session has.
-  LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number,
+  /// `number` is one no other session has; answers are shared with others of the same owner.
+  LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number, std::string owner,
                 std::function<Clock::time_point()> now);
 
   /// False when kSockets have joined already.
@@ -43,6 +44,7 @@ class LegacySession {
   SharedAnswers& answers_;
   const Router& router_;
   std::uint64_t number_;
+  std::string owner_;
   std::function<Clock::time_point()> now_;
   std::vector<std::shared_ptr<net::WebSocketPeer>> sockets_;
 
@@ -53,28 +55,30 @@ class LegacySession {
   std::vector<std::string> shown_;  // as last sent; empty before the first message
 };
 
-/// The sessions that exist, by name.
+/// The sessions that exist, by name. Each owner (Caller::owner) has names of its own.
 class LegacySessions {
  public:
   LegacySessions(SharedAnswers& answers, const Router& router,
                  std::function<Clock::time_point()> now = Clock::now);
 
   /// Whether one more socket may join the session of this name.
-  bool has_room(const std::string& name) const;
+  bool has_room(const std::string& name, const std::string& owner = {}) const;
 
   /// A socket's conversation as part of the session of its name.
   std::unique_ptr<net::WebSocketSession> open(const std::string& name,
-                                              std::shared_ptr<net::WebSocketPeer> peer);
+                                              std::shared_ptr<net::WebSocketPeer> peer,
+                                              const std::string& owner = {});
 
   std::size_t size() const { return by_name_.size(); }
 
  private:
   class Socket;
+  using Name = std::pair<std::string, std::string>;  // owner, name
 
   SharedAnswers& answers_;
   const Router& router_;
   std::function<Clock::time_point()> now_;
-  std::map<std::string, std::shared_ptr<LegacySession>> by_name_;
+  std::map<Name, std::shared_ptr<LegacySession>> by_name_;
   std::uint64_t last_number_ = 0;
 };
 

@@ -14,7 +14,9 @@
 #include "gateway/gateway_app.hpp"
 #include "gateway/reload.hpp"
 #include "net/http_server.hpp"
+#include "net/logged_session.hpp"
 #include "net/program.hpp"
+#include "net/server_limits.hpp"
 #include "net/spawn.hpp"
 
 namespace inkfleet::gateway {
@@ -46,6 +48,13 @@ net::asio::awaitable<void> serve_until_terminated(Servers& servers, GatewayApp& 
   app.stop();
 }
 
+/// What an operator should know of a configuration.
+void tell(const Config& config) {
+  if (config.auth.keys) spdlog::info("{} API keys", config.auth.keys->size());
+  if (config.server.tls) spdlog::info("speaking TLS");
+  if (config.log_prompts) net::warn_of_logged_prompts();
+}
+
 void serve(const std::function<Config()>& load) {
   const auto config = load();
   net::asio::io_context io(1);  // one thread runs it: nothing below needs a strand
@@ -53,14 +62,21 @@ void serve(const std::function<Config()>& load) {
   net::Metrics metrics;
   GatewayApp app(io.get_executor(), config, metrics);
   net::AdminApp admin_app(metrics);
-  Servers servers{.editors = net::HttpServer(io.get_executor(), app)};
+  const auto descriptors = net::raise_descriptor_limit();
+  Servers servers{
+      .editors = net::HttpServer(io.get_executor(), app, net::fit_descriptors(config.server, descriptors))};
   const auto address = servers.editors.listen(net::parse_endpoint("--listen", config.listen));
   if (!config.admin_listen.empty()) {
     servers.admin.emplace(io.get_executor(), admin_app);
     const auto admin = servers.admin->listen(net::parse_endpoint("--admin-listen", config.admin_listen));
     spdlog::info("metrics on {}", net::to_string(admin));
   }
-  Reload reload(config, load, [&app](const Config& changed) { app.reload(changed); });
+  Reload reload(config, load, [&](const Config& changed) {
+    app.reload(changed);
+    servers.editors.set_options(net::fit_descriptors(changed.server, descriptors));
+    tell(changed);
+  });
+  tell(config);
   app.start();
   net::spawn(io.get_executor(), "reload", reload_at(hangup, reload), net::OnFailure::kEndProgram);
   net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
@@ -77,11 +93,14 @@ int main(int argc, char** argv) {
   using namespace inkfleet;
   net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
   std::string file;
+  bool log_prompts = false;
   program.cli().add_option("--config", file, "JSON file: address, routes, services")->required();
+  program.cli().add_flag("--log-prompts", log_prompts, "Log all that editors write: people's texts");
   const auto load = [&] {
     auto config = gateway::load_config(file);
     if (!program.flags().listen.empty()) config.listen = program.flags().listen;
     if (!program.flags().admin_listen.empty()) config.admin_listen = program.flags().admin_listen;
+    config.log_prompts = config.log_prompts || log_prompts;
     return config;
   };
   return program.run(argc, argv, [&] { gateway::serve(load); });

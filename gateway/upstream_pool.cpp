@@ -42,6 +42,8 @@ UpstreamPool::UpstreamPool(asio::any_io_executor executor, Relay& relay, Gateway
 void UpstreamPool::apply(const Config& config) {
   resolve_every_ = config.resolve;
   probes_ = config.probes;
+  frame_limit_ = config.service_frame_bytes;
+  *key_ = config.upstream_key;
   for (const auto* upstreams : {&serving_, &leaving_}) {
     for (const auto& upstream : *upstreams) upstream->set_probes(probes_);
   }
@@ -91,10 +93,18 @@ void UpstreamPool::add(const ServiceAddress& service) {
   spdlog::info("{}: serves {}", service.name(), service.model);
   auto upstream = take(leaving_, service);  // back before it had left
   const bool is_new = !upstream;
-  if (is_new) upstream = std::make_unique<WsUpstream>(executor_, service, probes_, relay_, metrics_);
+  if (is_new) {
+    upstream = std::make_unique<WsUpstream>(executor_, service, probes_, client_options(), relay_, metrics_);
+  }
   relay_.add_upstream(service.model, *upstream);
   if (is_new && running_ && !stopped_) upstream->start();
   serving_.push_back(std::move(upstream));
+}
+
+net::ClientOptions UpstreamPool::client_options() const {
+  net::ClientOptions options{.user_agent = "inkfleet-gateway", .key = key_};
+  options.connection.frame_limit = frame_limit_;
+  return options;
 }
 
 void UpstreamPool::remove(const ServiceAddress& service) {

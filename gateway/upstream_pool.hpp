@@ -49,6 +49,7 @@ class UpstreamPool {
   net::asio::awaitable<void> keep_resolving();
   net::asio::awaitable<void> resolve(std::string host);
   Clock::time_point next_look_up() const;
+  net::ClientOptions client_options() const;
 
   net::asio::any_io_executor executor_;
   Relay& relay_;
@@ -60,6 +61,8 @@ class UpstreamPool {
   std::set<std::string> unresolved_;  // names whose last look-up failed
   std::chrono::seconds resolve_every_{0};
   ProbeTimes probes_;
+  std::size_t frame_limit_ = proto::limits::kServiceFrameBytes;
+  std::shared_ptr<std::string> key_ = std::make_shared<std::string>();  // towards services
   Upstreams serving_;
   Upstreams leaving_;
   bool running_ = false;

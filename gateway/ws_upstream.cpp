@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "proto/error_code.hpp"
 #include "proto/parse.hpp"
 #include "proto/serialize.hpp"
 
@@ -21,16 +22,21 @@ HealthProbe::Target target_of(const ServiceAddress& service) {
           .name = service.name()};
 }
 
+net::ClientOptions options_for(const ServiceAddress& service, net::ClientOptions options) {
+  options.host = service.url.authority();
+  options.name = service.name();
+  return options;
+}
+
 }  // namespace
 
 WsUpstream::WsUpstream(net::asio::any_io_executor executor, const ServiceAddress& service, ProbeTimes probes,
-                       Relay& relay, GatewayMetrics& metrics)
+                       net::ClientOptions options, Relay& relay, GatewayMetrics& metrics)
     : model_(service.model),
       name_(service.name()),
       relay_(relay),
       metrics_(metrics),
-      client_(executor, url_of(service), *this,
-              {.user_agent = "inkfleet-gateway", .host = service.url.authority(), .name = name_}),
+      client_(executor, url_of(service), *this, options_for(service, std::move(options))),
       probe_(executor, target_of(service), probes, [this](bool well) { on_probe(well); }) {
   metrics_.on_upstream(model_, name_, false);
 }
@@ -56,11 +62,11 @@ void WsUpstream::on_text(std::string_view text) {
   const auto arrived = Clock::now();
   auto frame = proto::parse_server_frame(text);
   if (!frame) {
-    spdlog::warn("{}: what it sent is no frame: {}", name_, text.substr(0, 80));
+    spdlog::warn("{}: what it sent is no frame ({} bytes)", name_, text.size());
     return;
   }
   if (const auto* error = std::get_if<proto::Error>(&*frame); error && error->frame) {
-    spdlog::debug("{}: an error about a {}: {}", name_, *error->frame, error->message);
+    spdlog::debug("{}: an error about a {}: {}", name_, *error->frame, proto::name(error->code));
   }
   relay_.on_frame(*this, std::move(*frame), arrived);
   metrics_.on_frame_relayed(Clock::now() - arrived);

@@ -15,8 +15,9 @@ namespace inkfleet::gateway {
 /// was. Destroy it once it is stopped and not connected.
 class WsUpstream : public Upstream, private net::WsClientEvents {
  public:
+  /// Host and name in `options` are the service's.
   WsUpstream(net::asio::any_io_executor executor, const ServiceAddress& service, ProbeTimes probes,
-             Relay& relay, GatewayMetrics& metrics);
+             net::ClientOptions options, Relay& relay, GatewayMetrics& metrics);
 
   void start() { client_.start(); }
   void stop();

@@ -2,10 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <csignal>
 #include <cstdlib>
+#include <exception>
 
 #include "net/program.hpp"
 
@@ -49,6 +52,19 @@ asio::awaitable<void> end_when_device_is_lost(const health::ErrorLatch& errors, 
   co_await pause(kLastWords);
   spdlog::default_logger()->flush();
   std::_Exit(kDeviceLostStatus);  // what a lost context holds cannot be taken down in order
+}
+
+asio::awaitable<void> reload_at_hangup(std::string what, std::function<void()> reload) {
+  asio::signal_set hangup(co_await asio::this_coro::executor, SIGHUP);
+  for (;;) {
+    co_await hangup.async_wait(asio::use_awaitable);
+    try {
+      reload();
+      spdlog::info("reload: the new {} is in use", what);
+    } catch (const std::exception& wrong) {
+      spdlog::error("reload: {}; the old {} stays", wrong.what(), what);
+    }
+  }
 }
 
 asio::awaitable<void> warn_of_faults() {

@@ -4,7 +4,9 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "model-service/health/error_latch.hpp"
@@ -24,6 +26,9 @@ boost::asio::awaitable<void> drain_when_told(boost::asio::io_context& io, Servic
 
 /// At the first fatal error: takes nothing new, says so on /healthz for a moment, and ends the process.
 boost::asio::awaitable<void> end_when_device_is_lost(const health::ErrorLatch& errors, ServiceState& state);
+
+/// At each SIGHUP: `reload`, of `what`. If that throws, what was there stays, and the log says why.
+boost::asio::awaitable<void> reload_at_hangup(std::string what, std::function<void()> reload);
 
 /// Warns at once and every minute that faults can be ordered.
 boost::asio::awaitable<void> warn_of_faults();

@@ -4,8 +4,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 
 #include "model-service/device_probe.hpp"
@@ -13,9 +13,12 @@
 #include "model-service/faults/faulty_device.hpp"
 #include "model-service/lifecycle.hpp"
 #include "model-service/service/service_app.hpp"
+#include "model-service/service_flags.hpp"
 #include "net/address.hpp"
 #include "net/http_server.hpp"
+#include "net/logged_session.hpp"
 #include "net/program.hpp"
+#include "net/server_limits.hpp"
 #include "net/spawn.hpp"
 
 namespace inkfleet::service {
@@ -27,53 +30,22 @@ using std::chrono::milliseconds;
 
 constexpr auto kTeardown = 2s;
 
-struct ServiceFlags {
-  ModelFlags model;
-  int max_queue = static_cast<int>(proto::limits::kQueuedRequests);
-  int drain_seconds = 30;
-  int max_step_ms = static_cast<int>(engine::SchedulerOptions{}.step_time.count());
-  int step_limit_ms = static_cast<int>(health::Limits{}.step.count());
-  int probe_deadline_ms = static_cast<int>(health::Limits{}.probe.count());
-  int wait_limit_ms = static_cast<int>(ServiceAppOptions{}.wait_limit.count());
-  std::string prefix_cache = "on";
-  bool faults = false;
-
-  void add_to(CLI::App& cli);
-  [[nodiscard]] health::Limits limits() const {
-    return {.probe = milliseconds(probe_deadline_ms), .step = milliseconds(step_limit_ms)};
-  }
-};
-
-void ServiceFlags::add_to(CLI::App& cli) {
-  model.add_to(cli);
-  const auto count = [&cli](const char* name, int& value, int least, int most, const char* meaning) {
-    cli.add_option(name, value, meaning)->check(CLI::Range(least, most))->capture_default_str();
-  };
-  cli.add_option("--name", model.name, "The model's name: its URL suffix, without the slash")->required();
-  count("--max-queue", max_queue, 1, 1'000'000, "Requests that may wait; beyond, they are refused at once");
-  count("--drain-seconds", drain_seconds, 0, 86'400,
-        "How long running requests may take to finish on SIGTERM");
-  count("--max-step-ms", max_step_ms, 10, 60'000, "How long a step of the model is let to be, about");
-  count("--step-limit-ms", step_limit_ms, 100, 600'000, "A step that takes longer is a hung engine");
-  count("--probe-deadline-ms", probe_deadline_ms, 100, 600'000,
-        "A probe that takes longer to answer is a hung device");
-  count("--wait-limit-ms", wait_limit_ms, 1, 600'000, "The expected wait at which inkfleet_saturation is 1");
-  cli.add_option("--prefix-cache", prefix_cache, "Reuse keys and values of equal beginnings of texts")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->capture_default_str();
-  cli.add_flag("--faults", faults, "Let faults be ordered at POST /faults, on loopback; for tests only");
+/// The keys of --key-file; null without one.
+std::shared_ptr<const net::KeyStore> keys_of(const ServiceFlags& flags) {
+  if (flags.key_file.empty()) return nullptr;
+  return std::make_shared<const net::KeyStore>(net::load_keys(flags.key_file));
 }
 
-// A step that is let to be long must never look like a hang.
-void check_limits(const ServiceFlags& flags) {
-  if (flags.step_limit_ms >= 2 * flags.max_step_ms) return;
-  throw std::runtime_error("--step-limit-ms is " + std::to_string(flags.step_limit_ms) +
-                           ", --max-step-ms is " + std::to_string(flags.max_step_ms) +
-                           ": a healthy step would look hung; make the limit at least twice as long");
+void warn_of_open_doors(const asio::ip::tcp::endpoint& address, const ServiceFlags& flags) {
+  if (flags.log_prompts) net::warn_of_logged_prompts();
+  if (!is_open_to_all(address.address(), !flags.key_file.empty())) return;
+  spdlog::warn(
+      "{} is not a loopback address, and there is no --key-file: whoever reaches it may use this service",
+      net::to_string(address));
 }
 
 void serve(const net::CommonFlags& flags, const ServiceFlags& own) {
-  check_limits(own);
+  check(own);
   TeardownLimit teardown;
   net::Metrics metrics;
   ServiceMetrics service_metrics(metrics);
@@ -94,19 +66,24 @@ void serve(const net::CommonFlags& flags, const ServiceFlags& own) {
   ServiceApp app(state, service_health, metrics, service_metrics,
                  {.wait_limit = milliseconds(own.wait_limit_ms),
                   .faults = faults,
-                  .admin_address = !flags.admin_listen.empty()});
+                  .admin_address = !flags.admin_listen.empty(),
+                  .keys = keys_of(own),
+                  .origins = own.origin_rule(),
+                  .log_prompts = own.log_prompts});
   ServiceAdmin admin_app(app);
 
   asio::io_context io(1);
   net::HttpServer server(io.get_executor(), app,
-                         {.connection = {.frame_limit = proto::limits::kServiceFrameBytes}});
+                         net::fit_descriptors(own.server, net::raise_descriptor_limit()));
   std::optional<net::HttpServer> admin;
   if (!flags.admin_listen.empty()) {
     admin.emplace(io.get_executor(), admin_app);
     const auto address = admin->listen(net::parse_endpoint("--admin-listen", flags.admin_listen));
     spdlog::info("admin on {}", net::to_string(address));
   }
-  net::announce_listening(server.listen(net::parse_endpoint("--listen", flags.listen)));
+  const auto address = server.listen(net::parse_endpoint("--listen", flags.listen));
+  warn_of_open_doors(address, own);
+  net::announce_listening(address);
 
   const EngineHost host(io.get_executor(), own.model,
                         {.scheduler = {.max_queue = own.max_queue,
@@ -122,6 +99,9 @@ void serve(const net::CommonFlags& flags, const ServiceFlags& own) {
   run_along("drain", drain_when_told(io, state, server, std::chrono::seconds(own.drain_seconds)));
   run_along("device watch", end_when_device_is_lost(errors, state));
   if (faults != nullptr) run_along("faults", warn_of_faults());
+  if (!own.key_file.empty()) {
+    run_along("key file", reload_at_hangup("key file", [&] { app.set_keys(keys_of(own)); }));
+  }
   io.run();
   teardown.begin(kTeardown);
 }

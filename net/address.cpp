@@ -4,7 +4,6 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
-#include <optional>
 #include <stdexcept>
 
 namespace inkfleet::net {
@@ -18,12 +17,12 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-struct HostAndPort {
-  std::string_view host;  // without brackets
-  std::optional<std::string_view> port;
-};
+std::string bracketed(const std::string& host) {
+  return host.find(':') == host.npos ? host : "[" + host + "]";
+}
 
-/// Splits "host:port", "[v6]:port", "host" or "[v6]"; nothing if brackets or colons are out of place.
+}  // namespace
+
 std::optional<HostAndPort> split_host_port(std::string_view text) {
   if (text.starts_with('[')) {
     const auto close = text.find(']');
@@ -38,12 +37,6 @@ std::optional<HostAndPort> split_host_port(std::string_view text) {
   if (text.find(':', colon + 1) != text.npos) return std::nullopt;
   return HostAndPort{text.substr(0, colon), text.substr(colon + 1)};
 }
-
-std::string bracketed(const std::string& host) {
-  return host.find(':') == host.npos ? host : "[" + host + "]";
-}
-
-}  // namespace
 
 tcp::endpoint parse_endpoint(std::string_view what, std::string_view text) {
   const auto parts = split_host_port(text);

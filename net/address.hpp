@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,15 @@ tcp::endpoint parse_endpoint(std::string_view what, std::string_view text);
 
 /// "127.0.0.1:8080", "[::1]:8080": what parse_endpoint reads.
 std::string to_string(const tcp::endpoint& endpoint);
+
+/// An authority in its parts, the host without brackets.
+struct HostAndPort {
+  std::string_view host;
+  std::optional<std::string_view> port;
+};
+
+/// Splits "host:port", "[v6]:port", "host" or "[v6]"; nothing if brackets or colons are out of place.
+std::optional<HostAndPort> split_host_port(std::string_view text);
 
 /// A WebSocket address in its parts.
 struct WebSocketUrl {

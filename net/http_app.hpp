@@ -24,13 +24,17 @@ class HttpApp {
  public:
   virtual ~HttpApp() = default;
 
-  /// A plain request. The reference stays valid until the answer is complete.
+  /// A plain request. The reference stays valid until the answer is complete. `client` is who asks, behind
+  /// the proxies that are trusted.
   virtual asio::awaitable<HttpResponse> handle(const HttpRequest& request,
                                                const asio::ip::address& client) = 0;
 
   /// A WebSocket upgrade: the session to start, or the plain answer that refuses it.
   virtual std::variant<SessionFactory, HttpResponse> upgrade(const HttpRequest& request,
                                                              const asio::ip::address& client) = 0;
+
+  /// A connection was refused for a limit, before it was asked what it wants.
+  virtual void on_refused(http::status) {}
 };
 
 }  // namespace inkfleet::net

@@ -1,49 +1,59 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <memory>
-#include <optional>
 
+#include "net/address_places.hpp"
 #include "net/aliases.hpp"
 #include "net/http_app.hpp"
-#include "net/http_server.hpp"
-#include "net/ws_connection.hpp"
+#include "net/server_options.hpp"
 
 namespace inkfleet::net {
 
 /// One accepted socket: requests one after the other until it closes or becomes a WebSocket.
 class HttpConnection {
  public:
-  HttpConnection(tcp::socket socket, HttpApp& app, const ServerOptions& options);
+  virtual ~HttpConnection() = default;
 
   /// Serves until the connection is over. Call once; the object must outlive it.
-  asio::awaitable<void> run();
+  virtual asio::awaitable<void> run() = 0;
 
   /// Ends politely: 1012 to a WebSocket; an idle connection closes now, a busy one after its answer.
-  void go_away();
+  virtual void go_away() = 0;
 
   /// Breaks off.
-  void drop();
-
- private:
-  asio::awaitable<bool> serve_one();
-  asio::awaitable<std::optional<HttpRequest>> read_request();
-  asio::awaitable<void> refuse(beast::error_code error);
-  asio::awaitable<HttpResponse> answer(const HttpRequest& request);
-  asio::awaitable<bool> write(const HttpRequest& request, HttpResponse response);
-  asio::awaitable<void> converse(HttpRequest request, SessionFactory make_session);
-  asio::awaitable<void> close_after_answer();
-
-  beast::tcp_stream stream_;
-  HttpApp& app_;
-  const ServerOptions& options_;
-  asio::ip::address client_;
-  beast::flat_buffer buffer_;
-  std::shared_ptr<TcpWsConnection> websocket_;
-  bool idle_ = true;
-  bool going_away_ = false;
+  virtual void drop() = 0;
 };
+
+/// What the connections of a server share; it outlives them.
+struct Premises {
+  HttpApp& app;
+  ServerOptions options;
+  AddressPlaces places;
+
+  /// Whether limits count connections of this address.
+  [[nodiscard]] bool counts(const asio::ip::address& address) const {
+    return (options.count_loopback || !address.is_loopback()) && !options.trusted_proxies.contains(address);
+  }
+
+  /// A place for one more connection of this address; nothing if it has all it may have.
+  [[nodiscard]] std::optional<AddressPlaces::Place> place_for(const asio::ip::address& address) {
+    if (!counts(address)) return AddressPlaces::Place();
+    return places.enter(counted_as(address), options.per_address);
+  }
+};
+
+/// Who is at the other end of an accepted socket.
+struct Visitor {
+  asio::ip::address peer;
+  AddressPlaces::Place place;
+  bool one_answer = false;  ///< the server is full: one plain answer, and no WebSocket
+};
+
+std::shared_ptr<HttpConnection> make_http_connection(tcp::socket socket, Premises& premises, Visitor visitor);
+
+/// The same under TLS; `premises.options.tls` is set.
+std::shared_ptr<HttpConnection> make_https_connection(tcp::socket socket, Premises& premises,
+                                                      Visitor visitor);
 
 }  // namespace inkfleet::net

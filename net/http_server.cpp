@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
@@ -12,6 +14,7 @@
 
 #include "net/address.hpp"
 #include "net/http_connection.hpp"
+#include "net/http_refusal.hpp"
 #include "net/spawn.hpp"
 
 namespace inkfleet::net {
@@ -27,21 +30,23 @@ constexpr auto kDropTime = std::chrono::seconds(1);
 class HttpServer::State : public std::enable_shared_from_this<State> {
  public:
   State(asio::any_io_executor executor, HttpApp& app, ServerOptions options)
-      : executor_(std::move(executor)), app_(app), options_(options), all_gone_(executor_) {}
+      : executor_(std::move(executor)), premises_{app, std::move(options), {}}, all_gone_(executor_) {}
 
   tcp::endpoint listen(const tcp::endpoint& address);
   asio::awaitable<void> accept_loop(std::shared_ptr<tcp::acceptor> acceptor);
   asio::awaitable<void> stop(std::chrono::milliseconds limit);
   void break_off();
   std::size_t connections() const { return connections_.size(); }
+  void set_options(ServerOptions options) { premises_.options = std::move(options); }
 
  private:
-  void serve(tcp::socket socket);
+  void receive(tcp::socket socket);
+  void serve(tcp::socket socket, Visitor visitor);
+  void refuse(tcp::socket socket, HttpResponse response);
   asio::awaitable<void> wait_until_all_gone(std::chrono::milliseconds limit);
 
   asio::any_io_executor executor_;
-  HttpApp& app_;
-  ServerOptions options_;
+  Premises premises_;
   std::list<std::shared_ptr<tcp::acceptor>> acceptors_;
   std::set<std::shared_ptr<HttpConnection>> connections_;
   asio::steady_timer all_gone_;
@@ -68,28 +73,61 @@ tcp::endpoint HttpServer::State::listen(const tcp::endpoint& address) {
 }
 
 asio::awaitable<void> HttpServer::State::accept_loop(std::shared_ptr<tcp::acceptor> acceptor) {
+  beast::error_code last;
   while (!stopping_) {
     auto [error, socket] = co_await acceptor->async_accept(kAwait);
     if (stopping_) break;
+    const bool is_news = error != std::exchange(last, error);
     if (!error) {
-      serve(std::move(socket));
+      receive(std::move(socket));
       continue;
     }
     // Out of descriptors or memory, or the client gave up: the listener must outlive them all.
-    spdlog::warn("accept: {}", error.message());
+    if (is_news) spdlog::warn("accept: {}", error.message());
     asio::steady_timer pause(executor_, kAcceptPause);
     co_await pause.async_wait(kAwait);
   }
 }
 
-void HttpServer::State::serve(tcp::socket socket) {
-  auto connection = std::make_shared<HttpConnection>(std::move(socket), app_, options_);
+void HttpServer::State::receive(tcp::socket socket) {
+  beast::error_code dead;
+  const auto peer = unmapped(socket.remote_endpoint(dead).address());
+  if (dead) return;
+  const auto& options = premises_.options;
+  auto place = premises_.place_for(peer);
+  if (!place) return refuse(std::move(socket), too_many_connections(options.per_address));
+  const bool is_full = connections_.size() >= options.connections;
+  if (connections_.size() >= options.connections + proto::limits::kSpareConnections) {
+    return refuse(std::move(socket), server_is_full());
+  }
+  serve(std::move(socket), {peer, std::move(*place), is_full});
+}
+
+void HttpServer::State::serve(tcp::socket socket, Visitor visitor) {
+  beast::error_code ignored;  // a socket that is already dead fails at its first read
+  socket.set_option(tcp::no_delay(true), ignored);
+  const auto make = premises_.options.tls ? make_https_connection : make_http_connection;
+  auto connection = make(std::move(socket), premises_, std::move(visitor));
   connections_.insert(connection);
   spawn(executor_, "connection", connection->run(), OnFailure::kEndTask,
         [self = shared_from_this(), connection] {
           self->connections_.erase(connection);
           if (self->connections_.empty()) self->all_gone_.cancel();
         });
+}
+
+/// Says no and closes at once: whoever is refused holds nothing. What it has asked already is read, since
+/// closing with input unread would reset the connection before the answer is seen.
+void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
+  premises_.app.on_refused(response.result());
+  if (premises_.options.tls) return;
+  beast::error_code error;
+  socket.non_blocking(true, error);
+  const auto text = last_words(std::move(response));
+  socket.write_some(asio::buffer(text), error);
+  socket.shutdown(tcp::socket::shutdown_send, error);
+  std::array<char, 16 * 1024> unwanted;
+  socket.read_some(asio::buffer(unwanted), error);
 }
 
 asio::awaitable<void> HttpServer::State::stop(std::chrono::milliseconds limit) {
@@ -116,7 +154,7 @@ void HttpServer::State::break_off() {
 }
 
 HttpServer::HttpServer(asio::any_io_executor executor, HttpApp& app, ServerOptions options)
-    : state_(std::make_shared<State>(std::move(executor), app, options)) {}
+    : state_(std::make_shared<State>(std::move(executor), app, std::move(options))) {}
 
 HttpServer::~HttpServer() {
   state_->break_off();
@@ -128,6 +166,10 @@ tcp::endpoint HttpServer::listen(const tcp::endpoint& address) {
 
 asio::awaitable<void> HttpServer::stop(std::chrono::milliseconds limit) {
   return state_->stop(limit);
+}
+
+void HttpServer::set_options(ServerOptions options) {
+  state_->set_options(std::move(options));
 }
 
 std::size_t HttpServer::connections() const {

@@ -6,16 +6,9 @@
 
 #include "net/aliases.hpp"
 #include "net/http_app.hpp"
-#include "net/ws_connection.hpp"
+#include "net/server_options.hpp"
 
 namespace inkfleet::net {
-
-struct ServerOptions {
-  ConnectionOptions connection;
-  std::size_t body_limit = proto::limits::kHttpBodyBytes;  ///< beyond: 413
-  std::size_t header_limit = 16 * 1024;                    ///< beyond: 431
-  std::chrono::milliseconds keep_alive{60'000};            ///< how long an idle HTTP connection may wait
-};
 
 /// HTTP/1.1 and WebSocket on one or more addresses, answered by one HttpApp.
 ///
@@ -30,6 +23,9 @@ class HttpServer {
   /// Begins to accept; port 0 picks one. Returns the address bound. Throws std::runtime_error with one clear
   /// line when the address cannot be had.
   tcp::endpoint listen(const tcp::endpoint& address);
+
+  /// For connections to come; those that are open keep their WebSocket's times and sizes.
+  void set_options(ServerOptions options);
 
   /// Accepts nothing more and says goodbye to every WebSocket (1012); what is still there after `limit` is
   /// dropped. Returns when no connection is left. Requests being answered are let finish within `limit`.

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proto/limits.hpp"
+
 namespace inkfleet::net {
 
 std::string_view path_of(const HttpRequest& request) {
@@ -28,6 +30,12 @@ HttpResponse json_response(http::status status, const nlohmann::json& body) {
 
 HttpResponse error_response(http::status status, std::string_view code, std::string_view message) {
   return json_response(status, {{"error", {{"code", code}, {"message", message}}}});
+}
+
+HttpResponse overloaded_response(http::status status, std::string_view message) {
+  auto response = error_response(status, "overloaded", message);
+  response.set(http::field::retry_after, std::to_string(proto::limits::kRetryAfter.count()));
+  return response;
 }
 
 HttpResponse method_not_allowed(std::string_view allowed) {

@@ -23,6 +23,9 @@ HttpResponse text_response(http::status status, std::string body,
 /// {"error": {"code": code, "message": message}}
 HttpResponse error_response(http::status status, std::string_view code, std::string_view message);
 
+/// `overloaded`, with Retry-After: 429 for a limit of the caller's own, 503 for a full server.
+HttpResponse overloaded_response(http::status status, std::string_view message);
+
 /// 405 with what is allowed.
 HttpResponse method_not_allowed(std::string_view allowed);
 

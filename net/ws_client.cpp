@@ -1,5 +1,6 @@
 #include "net/ws_client.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -59,6 +60,7 @@ class WsClient::State : public std::enable_shared_from_this<State> {
   std::optional<TcpWsConnection::Stream> opening_;
   std::shared_ptr<WebSocketPeer> peer_;
   bool stopped_ = false;
+  unsigned status_ = 0;  // of the answer that declined the last attempt
   bool failure_noted_ = false;
 };
 
@@ -114,6 +116,7 @@ asio::awaitable<beast::error_code> WsClient::State::connect() {
   const auto unresolved = co_await find_addresses();
   if (unresolved || stopped_) co_return unresolved;
 
+  status_ = 0;
   opening_.emplace(executor_);
   auto& socket = beast::get_lowest_layer(*opening_);
   socket.expires_after(options_.connection.handshake);
@@ -126,9 +129,14 @@ asio::awaitable<beast::error_code> WsClient::State::connect() {
   opening_->set_option(websocket::stream_base::decorator([this](websocket::request_type& request) {
     request.set(http::field::user_agent, options_.user_agent);
     request.set(http::field::sec_websocket_protocol, "inkfleet.v1");
+    if (options_.key && !options_.key->empty()) {
+      request.set(http::field::authorization, "Bearer " + *options_.key);
+    }
   }));
   const auto host = options_.host.empty() ? url_.authority() : options_.host;
-  const auto [refused] = co_await opening_->async_handshake(host, url_.path, kAwait);
+  websocket::response_type response;
+  const auto [refused] = co_await opening_->async_handshake(response, host, url_.path, kAwait);
+  status_ = refused == websocket::error::upgrade_declined ? response.result_int() : 0;
   co_return refused;
 }
 
@@ -146,7 +154,8 @@ asio::awaitable<void> WsClient::State::converse() {
 
 void WsClient::State::note_failure(beast::error_code error) {
   const auto level = failure_noted_ ? spdlog::level::debug : spdlog::level::warn;
-  spdlog::log(level, "{}: {}; trying again until it answers", name_, error.message());
+  const auto why = status_ == 0 ? error.message() : fmt::format("it answered {}", status_);
+  spdlog::log(level, "{}: {}; trying again until it lets us in", name_, why);
   failure_noted_ = true;
 }
 

@@ -29,6 +29,8 @@ struct ClientOptions {
   std::string user_agent = "inkfleet";
   std::string host;  ///< the Host header; empty: that of the URL
   std::string name;  ///< for the log; empty: the URL
+  /// Sent as "Authorization: Bearer" by every attempt, as it is at that time. Null or empty: none.
+  std::shared_ptr<const std::string> key;
 };
 
 /// A connection that is kept: made again, after growing pauses, whenever it fails or is lost.

@@ -12,23 +12,10 @@
 
 #include "net/aliases.hpp"
 #include "net/outbox.hpp"
+#include "net/server_options.hpp"
 #include "net/websocket.hpp"
-#include "proto/limits.hpp"
 
 namespace inkfleet::net {
-
-struct ConnectionOptions {
-  std::size_t frame_limit = proto::limits::kEditorFrameBytes;       ///< larger messages close with 1009
-  std::chrono::milliseconds handshake = proto::limits::kHandshake;  ///< opening, and the closing one
-  std::chrono::milliseconds ping_interval = proto::limits::kPingInterval;
-  std::chrono::milliseconds idle_close = proto::limits::kIdleClose;      ///< nothing arrived, no pong either
-  std::chrono::milliseconds stuck_reader = proto::limits::kStuckReader;  ///< one write may take this long
-  /// While more than this waits to be written nothing is read: who does not read is not listened to. 0: no
-  /// limit.
-  std::size_t waiting_output = proto::limits::kWaitingOutputBytes;
-  /// Beyond this many times `waiting_output` the connection is dropped.
-  std::size_t waiting_factor = 64;
-};
 
 /// One WebSocket after its handshake, on either side: one reader coroutine, one writer coroutine over an
 /// Outbox. Everything happens on the stream's executor, which must run on one thread. `Layer` is

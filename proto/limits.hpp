@@ -13,6 +13,9 @@ struct IntRange {
 struct RealRange {
   double min, max;
 };
+struct SizeRange {
+  std::size_t min, max;
+};
 
 namespace limits {
 
@@ -20,6 +23,8 @@ namespace limits {
 inline constexpr std::size_t kEditorFrameBytes = 64 * 1024;
 inline constexpr std::size_t kServiceFrameBytes = 256 * 1024;
 inline constexpr std::size_t kHttpBodyBytes = 1024 * 1024;
+inline constexpr std::size_t kHttpHeaderBytes = 16 * 1024;
+inline constexpr SizeRange kApiKeyBytes{16, 256};
 
 // Fields of `suggest` and its kin.
 inline constexpr std::size_t kIdBytes = 64;
@@ -38,12 +43,19 @@ inline constexpr IntRange kDeadlineMs{100, 600'000};
 // Behaviour of a connection.
 inline constexpr std::size_t kLiveRequestsPerEditor = 16;
 inline constexpr std::size_t kConnectionsPerAddress = 100;
+inline constexpr std::size_t kConnections = 10'000;
+/// Connections beyond kConnections that get one answer each, so that a full server can say that it is well.
+inline constexpr std::size_t kSpareConnections = 32;
 inline constexpr std::size_t kQueuedRequests = 256;
 inline constexpr std::chrono::seconds kPingInterval{20};
 inline constexpr std::chrono::seconds kIdleClose{60};
-inline constexpr std::chrono::seconds kHandshake{10};
+inline constexpr std::chrono::seconds kHandshake{
+    10};  ///< from a connection's first moment, or a request's first byte
+inline constexpr std::chrono::seconds kHttpBody{30};
+inline constexpr std::chrono::seconds kKeepAlive{60};
 inline constexpr std::size_t kWaitingOutputBytes = 256 * 1024;
 inline constexpr std::chrono::seconds kStuckReader{30};
+inline constexpr std::chrono::seconds kRetryAfter{1};
 
 }  // namespace limits
 }  // namespace inkfleet::proto

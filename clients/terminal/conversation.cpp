@@ -28,7 +28,8 @@ constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
 
 class Conversation {
  public:
-  Conversation(asio::io_context& context, const Url& url) : url_(url), resolver_(context), socket_(context) {}
+  Conversation(asio::io_context& context, const Url& url, const std::string& key)
+      : url_(url), key_(key), resolver_(context), socket_(context) {}
 
   asio::awaitable<void> run(const proto::Suggest& request, const FrameHandler& on_frame) {
     co_await connect();
@@ -60,6 +61,9 @@ class Conversation {
                                                        .idle_timeout = proto::limits::kIdleClose,
                                                        .keep_alive_pings = true});
     socket_.text(true);
+    socket_.set_option(websocket::stream_base::decorator([this](websocket::request_type& request) {
+      if (!key_.empty()) request.set(beast::http::field::authorization, std::string("Bearer ").append(key_));
+    }));
     websocket::response_type response;
     const auto [error] = co_await socket_.async_handshake(response, url_.authority, url_.target, kUse);
     if (error == websocket::error::upgrade_declined) {
@@ -90,15 +94,17 @@ class Conversation {
   }
 
   const Url& url_;
+  const std::string& key_;
   tcp::resolver resolver_;
   Socket socket_;
 };
 
 }  // namespace
 
-void converse(const Url& url, const proto::Suggest& request, const FrameHandler& on_frame) {
+void converse(const Url& url, const std::string& key, const proto::Suggest& request,
+              const FrameHandler& on_frame) {
   asio::io_context context;
-  Conversation conversation(context, url);
+  Conversation conversation(context, url, key);
   asio::co_spawn(context, conversation.run(request, on_frame), [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "clients/terminal/url.hpp"
@@ -11,9 +12,10 @@ namespace inkfleet::terminal {
 /// Told of every frame, with its text; says whether more are wanted.
 using FrameHandler = std::function<bool(const proto::ServerFrame& frame, std::string_view text)>;
 
-/// Connects, sends one request and hands its frames to `on_frame` until that says no. Throws
-/// std::runtime_error with a line for the user when there is no connection, it breaks, or what comes is no
-/// frame.
-void converse(const Url& url, const proto::Suggest& request, const FrameHandler& on_frame);
+/// Connects with an API key (empty: none), sends one request and hands its frames to `on_frame` until that
+/// says no. Throws std::runtime_error with a line for the user when there is no connection, it breaks, or
+/// what comes is no frame.
+void converse(const Url& url, const std::string& key, const proto::Suggest& request,
+              const FrameHandler& on_frame);
 
 }  // namespace inkfleet::terminal

@@ -50,6 +50,8 @@ void describe(CLI::App& app, Options& options, double& deadline_s) {
   app.add_option("--deadline", deadline_s, "Seconds the whole request may take")
       ->check(CLI::Range(limits::kDeadlineMs.min / 1000.0, limits::kDeadlineMs.max / 1000.0))
       ->envname("INKFLEET_DEADLINE");
+  app.add_option("--key-file", options.key_file, "File that holds the API key to bring along")
+      ->envname("INKFLEET_KEY_FILE");
   app.add_flag("--json", options.json, "Show the server's frames, one a line")->envname("INKFLEET_JSON");
 }
 

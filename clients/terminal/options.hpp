@@ -11,6 +11,7 @@ namespace inkfleet::terminal {
 /// What the command line asks for.
 struct Options {
   std::string url;
+  std::string key_file;  ///< empty: no key is needed
   proto::Suggest request;
   bool json = false;  ///< show the server's frames instead of the text
 };

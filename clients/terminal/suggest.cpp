@@ -10,6 +10,7 @@
 #include "clients/terminal/conversation.hpp"
 #include "clients/terminal/options.hpp"
 #include "clients/terminal/screen.hpp"
+#include "net/api_keys.hpp"
 #include "proto/error_code.hpp"
 
 namespace inkfleet::terminal {
@@ -26,18 +27,18 @@ void report(const proto::Completed& completed) {
       completed.usage.completion_tokens, queue + prefill + decode, queue, prefill, decode);
 }
 
-void show_json(const Url& url, const Options& options) {
-  converse(url, options.request, [](const proto::ServerFrame& frame, std::string_view text) {
+void show_json(const Url& url, const std::string& key, const Options& options) {
+  converse(url, key, options.request, [](const proto::ServerFrame& frame, std::string_view text) {
     std::printf("%.*s\n", static_cast<int>(text.size()), text.data());
     std::fflush(stdout);
     return !std::holds_alternative<proto::Completed>(frame) && !std::holds_alternative<proto::Error>(frame);
   });
 }
 
-void show_text(const Url& url, const Options& options) {
+void show_text(const Url& url, const std::string& key, const Options& options) {
   const int suggestions = options.request.n;
   std::unique_ptr<Screen> screen;
-  converse(url, options.request, [&](const proto::ServerFrame& frame, std::string_view) {
+  converse(url, key, options.request, [&](const proto::ServerFrame& frame, std::string_view) {
     if (const auto* error = std::get_if<proto::Error>(&frame)) {
       if (screen) screen->finish();
       throw std::runtime_error(std::string(proto::name(error->code)) + ": " + error->message);
@@ -65,7 +66,8 @@ int main(int argc, char** argv) {
   if (!options) return exit_code;
   try {
     const Url url = parse_url(options->url);
-    options->json ? show_json(url, *options) : show_text(url, *options);
+    const auto key = options->key_file.empty() ? "" : inkfleet::net::load_own_key(options->key_file);
+    options->json ? show_json(url, key, *options) : show_text(url, key, *options);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

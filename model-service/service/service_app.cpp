@@ -7,6 +7,7 @@
 #include "model-service/faults/faults_door.hpp"
 #include "model-service/faults/faulty_peer.hpp"
 #include "model-service/service/session.hpp"
+#include "net/logged_session.hpp"
 
 namespace inkfleet::service {
 
@@ -18,7 +19,7 @@ ServiceApp::ServiceApp(ServiceState& state, const ServiceHealth& health, net::Me
       health_(health),
       metrics_(metrics),
       service_metrics_(service_metrics),
-      options_(options),
+      options_(std::move(options)),
       door_("/" + state.name) {}
 
 boost::asio::awaitable<net::HttpResponse> ServiceApp::handle(const net::HttpRequest& request,
@@ -29,6 +30,9 @@ boost::asio::awaitable<net::HttpResponse> ServiceApp::handle(const net::HttpRequ
 net::HttpResponse ServiceApp::answer(const net::HttpRequest& request,
                                      const boost::asio::ip::address& client) {
   const auto path = net::path_of(request);
+  if (!is_open(path)) {
+    if (auto refused = refusal(request)) return std::move(*refused);
+  }
   if (path == "/faults" && options_.faults != nullptr && !options_.admin_address) {
     return faults::answer_faults(*options_.faults, request, client);
   }
@@ -44,9 +48,25 @@ net::HttpResponse ServiceApp::answer(const net::HttpRequest& request,
   return unknown_path(path);
 }
 
+/// What probes ask for needs no key. (/metrics has a rule of its own.)
+bool ServiceApp::is_open(std::string_view path) const {
+  if (path == "/livez" || path == "/metrics") return true;
+  if (path.starts_with(door_ + "/")) path.remove_prefix(door_.size());
+  return path == "/healthz" || path == "/readyz";
+}
+
+std::optional<net::HttpResponse> ServiceApp::refusal(const net::HttpRequest& request) const {
+  if (auto refused = net::check_origin(options_.origins, request)) return refused;
+  if (!options_.keys) return std::nullopt;
+  auto checked = net::check_key(*options_.keys, request);
+  auto* refused = std::get_if<net::HttpResponse>(&checked);
+  return refused ? std::optional(std::move(*refused)) : std::nullopt;
+}
+
 net::HttpResponse ServiceApp::answer_admin(const net::HttpRequest& request,
                                            const boost::asio::ip::address& client) {
   const auto path = net::path_of(request);
+  if (auto refused = net::check_origin(options_.origins, request)) return std::move(*refused);
   if (path == "/faults" && options_.faults != nullptr) {
     return faults::answer_faults(*options_.faults, request, client);
   }
@@ -63,11 +83,15 @@ net::HttpResponse ServiceApp::answer_metrics(const boost::asio::ip::address& cli
 std::variant<net::SessionFactory, net::HttpResponse> ServiceApp::upgrade(const net::HttpRequest& request,
                                                                          const boost::asio::ip::address&) {
   const auto path = net::path_of(request);
+  if (auto refused = refusal(request)) return std::move(*refused);
   if (path != door_ && path != door_ + "/") return unknown_path(path);
   return net::SessionFactory(
-      [&state = state_, faults = options_.faults](std::shared_ptr<net::WebSocketPeer> peer) {
+      [this](std::shared_ptr<net::WebSocketPeer> peer) -> std::unique_ptr<net::WebSocketSession> {
+        auto* const faults = options_.faults;
         if (faults != nullptr) peer = std::make_shared<faults::FaultyPeer>(std::move(peer), *faults);
-        return std::make_unique<Session>(std::move(peer), state);
+        auto session = std::make_unique<Session>(std::move(peer), state_);
+        if (options_.log_prompts) return net::logged(std::move(session));
+        return session;
       });
 }
 

@@ -77,6 +77,18 @@ class Program:
     def errors(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
 
+    def hang_up(self, says: str):
+        """SIGHUP; waits until the log has one more line that says so."""
+        before = self.log.read_text().count(says)
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_log(says, before + 1)
+
+    def wait_log(self, says: str, times: int = 1, seconds: float = START_S):
+        end = time.monotonic() + seconds
+        while self.log.read_text().count(says) < times:
+            assert time.monotonic() < end, f"the log does not say '{says}':\n{self.errors()}"
+            time.sleep(0.01)  # a log can only be read again
+
     def kill(self):
         self.process.kill()
         self.process.wait(STOP_S)
@@ -103,10 +115,10 @@ def start_model(name: str, logs: Path, listen: str = "127.0.0.1:0", extra=()) ->
     )
 
 
-def start_gateway(config: dict, folder: Path) -> Program:
+def start_gateway(config: dict, folder: Path, extra=()) -> Program:
     path = folder / "gateway.json"
     path.write_text(json.dumps(config))
-    return Program(["inkfleet-gateway", "--config", path], folder / "gateway.log")
+    return Program(["inkfleet-gateway", "--config", path, *extra], folder / "gateway.log")
 
 
 def route(name: str, addresses, aliases=()) -> dict:

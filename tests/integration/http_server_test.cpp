@@ -4,8 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "net/responses.hpp"
 #include "net/ws_client.hpp"
+#include "tests/integration/echo_app.hpp"
 #include "tests/integration/ws_test_client.hpp"
 
 /// The server over real loopback sockets, and the client that keeps its connection.
@@ -14,72 +14,15 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::any_port;
+using test::EchoApp;
 using test::exchange;
 using test::http_get;
 using test::run_to_end;
 using test::run_until;
+using test::Seen;
 using test::WsTestClient;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-/// What happened to the sessions of a server.
-struct Seen {
-  std::vector<std::string> texts;
-  int binaries = 0;
-  int opened = 0;
-  int closed = 0;
-  int destroyed = 0;
-  std::shared_ptr<WebSocketPeer> peer;
-};
-
-/// Answers each text with itself; "close" closes, "throw" fails, "flood" sends far more than sockets buffer.
-class EchoSession : public WebSocketSession {
- public:
-  EchoSession(Seen& seen, std::shared_ptr<WebSocketPeer> peer) : seen_(seen), peer_(std::move(peer)) {
-    ++seen_.opened;
-    seen_.peer = peer_;
-  }
-  ~EchoSession() override { ++seen_.destroyed; }
-
-  void on_text(std::string_view text) override {
-    seen_.texts.emplace_back(text);
-    if (text == "throw") throw std::logic_error("as asked");
-    if (text == "flood") flood();
-    peer_->send_latest("", std::string(text));
-    if (text == "close") peer_->close(CloseCode::kPolicyViolation, "as asked");
-  }
-  void on_binary() override { ++seen_.binaries; }
-  void on_closed() override { ++seen_.closed; }
-
- private:
-  void flood() {
-    for (int i = 0; i < 100; ++i) peer_->send_latest("", std::string(100'000, 'x'));
-  }
-
-  Seen& seen_;
-  std::shared_ptr<WebSocketPeer> peer_;
-};
-
-class EchoApp : public HttpApp {
- public:
-  explicit EchoApp(Seen& seen) : seen_(seen) {}
-
-  asio::awaitable<HttpResponse> handle(const HttpRequest& request, const asio::ip::address& client) override {
-    if (request.target() == "/throw") throw std::logic_error("a secret");
-    co_return text_response(http::status::ok, std::string(request.method_string()) + " " +
-                                                  std::string(path_of(request)) + " " + request.body() + " " +
-                                                  client.to_string());
-  }
-  std::variant<SessionFactory, HttpResponse> upgrade(const HttpRequest& request,
-                                                     const asio::ip::address&) override {
-    if (path_of(request) != "/ws")
-      return error_response(http::status::not_found, "unknown_model", "no such model");
-    return [this](std::shared_ptr<WebSocketPeer> peer) { return std::make_unique<EchoSession>(seen_, peer); };
-  }
-
- private:
-  Seen& seen_;
-};
 
 class HttpServerTest : public testing::Test {
  protected:

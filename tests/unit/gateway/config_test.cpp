@@ -111,6 +111,59 @@ TEST(Config, SuffixesWithOddCharactersAreRefused) {
   }
 }
 
+/// A configuration with these members beside its routes.
+std::string with_members(const std::string& members) {
+  return R"({"routes": [{"suffix": "/one", "upstreams": ["ws://h:1/"]}], )" + members + "}";
+}
+
+TEST(Config, WhoMayComeIn) {
+  const auto usual = parse_config("fleet.json", kSmallest);
+  EXPECT_EQ(usual.auth.key_file, "");
+  EXPECT_EQ(usual.server.tls, nullptr);
+  EXPECT_FALSE(usual.log_prompts);
+  const auto own = parse_config("fleet.json", with_members(R"(
+    "auth": {"key_file": "keys.txt", "legacy_open": true}, "upstream_key_file": "own-key",
+    "origins": ["https://a.example"], "trusted_proxies": ["10.0.0.0/8"],
+    "tls": {"certificate": "chain.pem", "key": "key.pem"}, "log_prompts": true)"));
+  EXPECT_EQ(own.auth.key_file, "keys.txt");
+  EXPECT_TRUE(own.auth.legacy_open);
+  EXPECT_EQ(own.upstream_key_file, "own-key");
+  EXPECT_TRUE(own.origins.allows("https://a.example", "h"));
+  EXPECT_TRUE(own.server.trusted_proxies.contains(net::asio::ip::make_address("10.2.3.4")));
+  EXPECT_EQ(own.tls.certificate, "chain.pem");
+  EXPECT_EQ(own.tls.key, "key.pem");
+  EXPECT_TRUE(own.log_prompts);
+}
+
+TEST(Config, LimitsAreNamedByKey) {
+  const auto own = parse_config("fleet.json", with_members(R"("limits": {
+    "live_requests": 2, "connections_per_address": 3, "handshake_ms": 400, "http_body_bytes": 5000,
+    "service_frame_bytes": 100000, "count_loopback": true})"));
+  EXPECT_EQ(own.live_requests, 2u);
+  EXPECT_EQ(own.server.per_address, 3u);
+  EXPECT_EQ(own.server.connection.handshake, 400ms);
+  EXPECT_EQ(own.server.body_limit, 5000u);
+  EXPECT_EQ(own.service_frame_bytes, 100'000u);
+  EXPECT_TRUE(own.server.count_loopback);
+}
+
+TEST(Config, ErrorsOfDoorsNameTheKey) {
+  const auto error = [](const std::string& members) { return error_of(with_members(members)); };
+  EXPECT_THAT(error(R"("auth": "keys.txt")"), HasSubstr("auth: expected an object"));
+  EXPECT_THAT(error(R"("auth": {"key_file": ""})"), HasSubstr("auth.key_file: expected the name of a file"));
+  EXPECT_THAT(error(R"("auth": {"key_file": "k", "open": 1})"),
+              HasSubstr("auth.open: expected one of the keys"));
+  EXPECT_THAT(error(R"("origins": [])"), HasSubstr("origins: expected a list of origins, at least one"));
+  EXPECT_THAT(error(R"("origins": ["a.example"])"), HasSubstr("origins[0]: expected an origin such as"));
+  EXPECT_THAT(error(R"("trusted_proxies": ["10/8"])"), HasSubstr("trusted_proxies[0]: expected an address"));
+  EXPECT_THAT(error(R"("tls": {"key": "k"})"), HasSubstr("an object with the key \"certificate\""));
+  EXPECT_THAT(error(R"("limits": {"pings": 1})"), HasSubstr("limits.pings: expected one of the keys"));
+  EXPECT_THAT(error(R"("limits": {"ping_ms": 1})"),
+              HasSubstr("limits.ping_ms: expected a whole number 10 to"));
+  EXPECT_THAT(error(R"("limits": {"ping_ms": 500, "idle_ms": 500})"), HasSubstr("limits: idle_ms is 500"));
+  EXPECT_THAT(error(R"("log_prompts": 1)"), HasSubstr("log_prompts: expected true or false"));
+}
+
 TEST(Config, AFileThatIsNotThereIsNamed) {
   try {
     load_config("/nowhere/fleet.json");

@@ -2,6 +2,7 @@
 #include <future>
 #include <thread>
 
+#include "model-service/service/service_app.hpp"
 #include "model-service/service/session.hpp"
 #include "proto/serialize.hpp"
 #include "tests/unit/engine/fakes.hpp"
@@ -288,6 +289,16 @@ TEST_F(SessionTest, AnEmptyPromptStartsFromTheEndOfTextToken) {
   suggest({.id = "a", .prompt = "", .max_tokens = 3});
   ASSERT_TRUE(pump_until_idle());
   EXPECT_EQ(peer->all<proto::Completed>().at(0).usage.prompt_tokens, 1);
+}
+
+TEST(OpenDoor, IsAnAddressOfOthersWithoutKeys) {
+  const auto address = [](const char* text) { return boost::asio::ip::make_address(text); };
+  for (const auto* others : {"0.0.0.0", "::", "192.0.2.1"}) {
+    EXPECT_TRUE(is_open_to_all(address(others), false)) << others;
+    EXPECT_FALSE(is_open_to_all(address(others), true)) << others;
+  }
+  EXPECT_FALSE(is_open_to_all(address("127.0.0.1"), false));
+  EXPECT_FALSE(is_open_to_all(address("::1"), false));
 }
 
 }  // namespace
