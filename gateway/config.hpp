@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/callers.hpp"
 #include "net/address.hpp"
 #include "net/api_keys.hpp"
 #include "net/origin.hpp"
@@ -53,6 +54,7 @@ struct Config {
   TlsFiles tls;
   net::ServerOptions server;  ///< limits, trusted proxies, and TLS once its files are read
   std::size_t live_requests = proto::limits::kLiveRequestsPerEditor;    ///< of an editor's connection
+  std::size_t live_requests_per_caller = Callers::kLiveRequests;        ///< over all its connections
   std::size_t service_frame_bytes = proto::limits::kServiceFrameBytes;  ///< largest message of a service
   bool log_prompts = false;
 };

@@ -40,7 +40,8 @@ net::OriginRule read_origins(const Node& node) {
 }
 
 void read_limits(const Node& node, Config& config) {
-  std::vector<std::string_view> names{"live_requests", "service_frame_bytes", "count_loopback"};
+  std::vector<std::string_view> names{"live_requests", "live_requests_per_caller", "service_frame_bytes",
+                                      "count_loopback"};
   for (const auto& limit : net::server_limits()) names.emplace_back(limit.name);
   const auto members = node.members({}, names);
   for (const auto& limit : net::server_limits()) {
@@ -50,6 +51,9 @@ void read_limits(const Node& node, Config& config) {
   }
   if_given(members, "live_requests", [&](const Node& value) {
     config.live_requests = static_cast<std::size_t>(value.number(1, kMostLiveRequests));
+  });
+  if_given(members, "live_requests_per_caller", [&](const Node& value) {
+    config.live_requests_per_caller = static_cast<std::size_t>(value.number(1, kMostLiveRequests));
   });
   if_given(members, "service_frame_bytes", [&](const Node& value) {
     config.service_frame_bytes = static_cast<std::size_t>(value.number(kLeastFrameBytes, kMostFrameBytes));

@@ -41,11 +41,12 @@ std::string document_of(std::uint64_t connection, const std::string& document) {
   return prefix + "sha256:" + sha256(document);
 }
 
-EditorSession::EditorSession(Relay& relay, std::string model, std::uint64_t connection,
+EditorSession::EditorSession(Relay& relay, std::string model, Caller caller, std::uint64_t connection,
                              std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now,
                              std::size_t live_requests)
     : relay_(relay),
       model_(std::move(model)),
+      caller_(std::move(caller)),
       connection_(connection),
       peer_(std::move(peer)),
       now_(std::move(now)),
@@ -95,6 +96,7 @@ void EditorSession::handle(proto::Suggest suggest) {
   const auto ticket =
       relay_.start({.model = model_,
                     .door = Door::kProtocol,
+                    .caller = caller_,
                     .suggest = std::move(suggest),
                     .answer = [this, id](auto frame) { forward(id, std::move(frame)); },
                     .completed = [this, id](auto served) { remember(id, std::move(served)); }},

@@ -24,9 +24,9 @@ class EditorSession : public net::WebSocketSession {
   /// So many completed requests can still be accepted from.
   static constexpr std::size_t kRemembered = 32;
 
-  /// `connection` is a number no other connection has: it keeps documents of different editors apart.
-  /// `live_requests` may run at once, and so many prefills wait.
-  EditorSession(Relay& relay, std::string model, std::uint64_t connection,
+  /// `caller` asks. `connection` is a number no other connection has: it keeps documents of different editors
+  /// apart. `live_requests` may run at once, and so many prefills wait.
+  EditorSession(Relay& relay, std::string model, Caller caller, std::uint64_t connection,
                 std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now = Clock::now,
                 std::size_t live_requests = proto::limits::kLiveRequestsPerEditor);
 
@@ -56,6 +56,7 @@ class EditorSession : public net::WebSocketSession {
 
   Relay& relay_;
   std::string model_;
+  Caller caller_;
   std::uint64_t connection_;
   std::shared_ptr<net::WebSocketPeer> peer_;
   std::function<Clock::time_point()> now_;

@@ -46,6 +46,7 @@ class CountedSession : public net::WebSocketSession {
     session_->on_closed();
     counts_.on_connection(door_, -1);
   }
+  void on_write(std::chrono::steady_clock::duration since) override { counts_.on_frame_forwarded(since); }
 
  private:
   std::unique_ptr<net::WebSocketSession> session_;
@@ -71,6 +72,7 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
       live_requests_(config.live_requests),
       log_prompts_(config.log_prompts),
       admin_elsewhere_(!config.admin_listen.empty()) {
+  relay_.limit_callers(config.live_requests_per_caller);
   pool_.apply(config);
 }
 
@@ -84,6 +86,7 @@ void GatewayApp::reload(const Config& config) {
   access_ = Access(config);
   live_requests_ = config.live_requests;
   log_prompts_ = config.log_prompts;
+  relay_.limit_callers(config.live_requests_per_caller);
   pool_.apply(config);
 }
 
@@ -194,30 +197,30 @@ std::variant<SessionFactory, HttpResponse> GatewayApp::upgrade(const HttpRequest
   const auto legacy = parse_legacy_path(path);
   auto admitted = legacy ? access_.admit_legacy(request, client) : access_.admit(request, client);
   if (auto* refused = std::get_if<HttpResponse>(&admitted)) return refuse(std::move(*refused));
-  if (!legacy) return upgrade_model(path);
-  if (!legacy->test) return upgrade_legacy(legacy->name, std::get<Caller>(admitted));
+  auto& caller = std::get<Caller>(admitted);
+  if (!legacy) return upgrade_model(path, std::move(caller));
+  if (!legacy->test) return upgrade_legacy(legacy->name, caller);
   return counted(Door::kLegacy,
                  [](auto peer) { return std::make_unique<LegacyTestSession>(std::move(peer)); });
 }
 
-GatewayApp::Decision GatewayApp::upgrade_model(std::string_view path) {
+GatewayApp::Decision GatewayApp::upgrade_model(std::string_view path, Caller caller) {
   const auto target = router_.target_of(path);
   if (!target || !target->rest.empty()) return unknown_path(path);
-  return counted(Door::kProtocol, [this, model = target->model](auto peer) {
-    return std::make_unique<EditorSession>(relay_, model, ++connections_, std::move(peer), Clock::now,
+  return counted(Door::kProtocol, [this, model = target->model, caller = std::move(caller)](auto peer) {
+    return std::make_unique<EditorSession>(relay_, model, caller, ++connections_, std::move(peer), Clock::now,
                                            live_requests_);
   });
 }
 
 GatewayApp::Decision GatewayApp::upgrade_legacy(const std::string& name, const Caller& caller) {
-  const auto owner = caller.owner();
-  if (!legacy_.has_room(name, owner)) {
+  if (!legacy_.has_room(name, caller)) {
     return refuse(net::overloaded_response(
         http::status::too_many_requests,
         "this session has " + std::to_string(LegacySession::kSockets) + " sockets, the limit"));
   }
   return counted(Door::kLegacy,
-                 [this, name, owner](auto peer) { return legacy_.open(name, std::move(peer), owner); });
+                 [this, name, caller](auto peer) { return legacy_.open(name, std::move(peer), caller); });
 }
 
 SessionFactory GatewayApp::counted(Door door, SessionFactory make) {

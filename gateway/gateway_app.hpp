@@ -54,7 +54,7 @@ class GatewayApp : public net::HttpApp {
   net::HttpResponse list_models() const;
   net::HttpResponse unknown_path(std::string_view path) const;
   net::HttpResponse readiness() const;
-  Decision upgrade_model(std::string_view path);
+  Decision upgrade_model(std::string_view path, Caller caller);
   Decision upgrade_legacy(const std::string& name, const Caller& caller);
   net::SessionFactory counted(Door door, net::SessionFactory make);
   net::asio::awaitable<void> keep_ticking();

@@ -45,7 +45,10 @@ GatewayMetrics::GatewayMetrics(net::Metrics& metrics)
                         "Requests and connections refused for their key, origin or limits, by HTTP status")),
       added_delay_(histograms(metrics, "inkfleet_gateway_added_delay_seconds",
                               "Between a service's frame and its being queued for the editor")
-                       .Add({}, kDelayBuckets)) {}
+                       .Add({}, kDelayBuckets)),
+      forward_(histograms(metrics, "inkfleet_gateway_forward_seconds",
+                          "Between a service's frame and the begin of its being written to the editor")
+                   .Add({}, kDelayBuckets)) {}
 
 void GatewayMetrics::on_request_begun(const std::string& model, Door door) {
   live_.Add({{"model", model}, {"door", std::string(name(door))}}).Increment();
@@ -90,6 +93,10 @@ void GatewayMetrics::on_refused(unsigned status) {
 
 void GatewayMetrics::on_frame_relayed(Clock::duration delay) {
   added_delay_.Observe(seconds(delay));
+}
+
+void GatewayMetrics::on_frame_forwarded(Clock::duration delay) {
+  forward_.Observe(seconds(delay));
 }
 
 }  // namespace inkfleet::gateway

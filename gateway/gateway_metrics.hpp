@@ -39,6 +39,9 @@ class GatewayMetrics : public RelayObserver {
   /// Between a service's frame and its being queued for the editor.
   void on_frame_relayed(Clock::duration delay);
 
+  /// Between a service's frame and the begin of its being written to the editor.
+  void on_frame_forwarded(Clock::duration delay);
+
  private:
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Counter>& moves_;
@@ -49,6 +52,7 @@ class GatewayMetrics : public RelayObserver {
   prometheus::Family<prometheus::Gauge>& connections_;
   prometheus::Family<prometheus::Counter>& refused_;
   prometheus::Histogram& added_delay_;
+  prometheus::Histogram& forward_;
 };
 
 }  // namespace inkfleet::gateway

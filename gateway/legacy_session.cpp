@@ -25,8 +25,8 @@ std::string message_of(const std::string& prompt, const std::vector<std::string>
 }  // namespace
 
 LegacySession::LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number,
-                             std::string owner, std::function<Clock::time_point()> now)
-    : answers_(answers), router_(router), number_(number), owner_(std::move(owner)), now_(std::move(now)) {}
+                             Caller caller, std::function<Clock::time_point()> now)
+    : answers_(answers), router_(router), number_(number), caller_(std::move(caller)), now_(std::move(now)) {}
 
 bool LegacySession::join(const std::shared_ptr<net::WebSocketPeer>& socket) {
   if (sockets_.size() >= kSockets) return false;
@@ -58,7 +58,7 @@ void LegacySession::start(LegacyRequest request) {
   const auto listen = [this, number](const LegacyAnswer& answer) {
     if (number == request_) show(answer);
   };
-  const auto ticket = answers_.ask(request, owner_, fmt::format("l{}", number_), listen, now_());
+  const auto ticket = answers_.ask(request, caller_, fmt::format("l{}", number_), listen, now_());
   if (number == request_) ticket_ = ticket;
 }
 
@@ -121,17 +121,17 @@ LegacySessions::LegacySessions(SharedAnswers& answers, const Router& router,
                                std::function<Clock::time_point()> now)
     : answers_(answers), router_(router), now_(std::move(now)) {}
 
-bool LegacySessions::has_room(const std::string& name, const std::string& owner) const {
-  const auto found = by_name_.find({owner, name});
+bool LegacySessions::has_room(const std::string& name, const Caller& caller) const {
+  const auto found = by_name_.find({caller.owner(), name});
   return found == by_name_.end() || found->second->size() < LegacySession::kSockets;
 }
 
 std::unique_ptr<net::WebSocketSession> LegacySessions::open(const std::string& name,
                                                             std::shared_ptr<net::WebSocketPeer> peer,
-                                                            const std::string& owner) {
-  const Name whole(owner, name);
+                                                            const Caller& caller) {
+  const Name whole(caller.owner(), name);
   auto& session = by_name_[whole];
-  if (!session) session = std::make_shared<LegacySession>(answers_, router_, ++last_number_, owner, now_);
+  if (!session) session = std::make_shared<LegacySession>(answers_, router_, ++last_number_, caller, now_);
   return std::make_unique<Socket>(*this, whole, session, std::move(peer));
 }
 

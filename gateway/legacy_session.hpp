@@ -21,8 +21,8 @@ class LegacySession {
  public:
   static constexpr std::size_t kSockets = 8;
 
-  /// `number` is one no other session has; answers are shared with others of the same owner.
-  LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number, std::string owner,
+  /// `number` is one no other session has; `caller` is who opened it.
+  LegacySession(SharedAnswers& answers, const Router& router, std::uint64_t number, Caller caller,
                 std::function<Clock::time_point()> now);
 
   /// False when kSockets have joined already.
@@ -44,7 +44,7 @@ class LegacySession {
   SharedAnswers& answers_;
   const Router& router_;
   std::uint64_t number_;
-  std::string owner_;
+  Caller caller_;
   std::function<Clock::time_point()> now_;
   std::vector<std::shared_ptr<net::WebSocketPeer>> sockets_;
 
@@ -62,12 +62,12 @@ class LegacySessions {
                  std::function<Clock::time_point()> now = Clock::now);
 
   /// Whether one more socket may join the session of this name.
-  bool has_room(const std::string& name, const std::string& owner = {}) const;
+  bool has_room(const std::string& name, const Caller& caller = {}) const;
 
   /// A socket's conversation as part of the session of its name.
   std::unique_ptr<net::WebSocketSession> open(const std::string& name,
                                               std::shared_ptr<net::WebSocketPeer> peer,
-                                              const std::string& owner = {});
+                                              const Caller& caller = {});
 
   std::size_t size() const { return by_name_.size(); }
 

@@ -77,7 +77,10 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   budget_.on_request();
   auto& suggest = order.suggest;
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
+  suggest.client = client_of(order.caller);
   auto* upstream = choose(order.model, document_of(order), now);
+  auto refused = refusal(order, upstream);
+  callers_.enter(order.caller);
   auto id = std::exchange(suggest.id, service_id(ticket, 0));
   Progress progress(suggest);
   const auto at = live_
@@ -87,13 +90,23 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
                                                .began = now,
                                                .last_frame = now})
                       .first;
-  if (upstream) {
+  if (refused) {
+    end_with_error(at, *std::move(refused), Outcome::kNeutral, now);
+  } else {
     give(at, *upstream);
     upstream->send(at->second.order.suggest);
-  } else {
-    end_with_error(at, no_service(at->second.order.model), Outcome::kNeutral, now);
   }
   return ticket;
+}
+
+std::optional<proto::Error> Relay::refusal(const Order& order, const Upstream* upstream) const {
+  if (!callers_.has_room(order.caller)) {
+    return proto::Error{
+        .code = proto::ErrorCode::kOverloaded,
+        .message = fmt::format("{} requests of this caller are running, the limit", callers_.limit()),
+        .retry_after = kRetryLimited};
+  }
+  return upstream ? std::nullopt : std::optional(no_service(order.model));
 }
 
 std::string Relay::document_of(const Order& order) {
@@ -293,6 +306,7 @@ void Relay::end(Live::iterator at, proto::ServerFrame last, std::string_view out
                 Clock::time_point now) {
   Request request = std::move(at->second);
   live_.erase(at);  // first: an answer may start the next request
+  callers_.leave(request.order.caller);
   leave(request, service, now);
   observer_.on_request_ended(request.order.model, request.order.door,
                              request.order.answer ? outcome : kAbandoned);

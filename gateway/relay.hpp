@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "gateway/balancer.hpp"
+#include "gateway/callers.hpp"
 #include "gateway/prefills.hpp"
 #include "gateway/progress.hpp"
 #include "gateway/retry_budget.hpp"
@@ -46,6 +47,7 @@ struct Served {
 struct Order {
   std::string model;
   Door door = Door::kProtocol;
+  Caller caller{};
   proto::Suggest suggest;  ///< its document must already be unique among all who ask
   std::string document{};  ///< keeps a text with one service when `suggest` names none
   std::function<void(proto::ServerFrame)> answer;
@@ -70,6 +72,8 @@ class Relay {
 
   /// A service has this long beyond a request's deadline to say so itself.
   static constexpr std::chrono::milliseconds kDeadlineGrace{2'000};
+  /// After this time it is worth asking again when the caller has as many requests as it may have.
+  static constexpr std::chrono::milliseconds kRetryLimited{500};
   /// After this time it is worth asking again when no service is connected.
   static constexpr std::chrono::milliseconds kRetryUnavailable{1'000};
   /// A request may be moved so often: one that kills what computes it must not walk through the fleet.
@@ -92,9 +96,14 @@ class Relay {
   void restore(const std::string& model) { retired_.erase(model); }
   bool retired(const std::string& model) const { return retired_.contains(model); }
 
+  /// So many requests a caller may have that have not ended.
+  void limit_callers(std::size_t live_requests) { callers_.set_limit(live_requests); }
+  bool has_room(const Caller& caller) const { return callers_.has_room(caller); }
+
   /// Sends a request to a connected service of its model, the one that Balancer chooses; an unseeded one gets
-  /// its seed here. Answers may come before this returns: `unavailable` when no service is connected,
-  /// `unknown_model` when the model is retired.
+  /// its seed here, and its `client` is the caller whatever it said. Answers may come before this returns:
+  /// `unavailable` when no service is connected, `unknown_model` when the model is retired, `overloaded` when
+  /// the caller has too many.
   Ticket start(Order order, Clock::time_point now);
 
   /// Stops one suggestion or all; the answers still come. A ticket that has ended is ignored, here and below.
@@ -160,6 +169,7 @@ class Relay {
   using Outcome = Balancer::Outcome;
 
   static std::string document_of(const Order& order);
+  std::optional<proto::Error> refusal(const Order& order, const Upstream* upstream) const;
   Upstream* choose(const std::string& model, std::string document, Clock::time_point now);
   std::vector<Ticket> tickets_of(const Upstream& upstream) const;
   Live::iterator find(const Upstream* from, const std::string* id);
@@ -183,6 +193,7 @@ class Relay {
   std::mt19937_64 random_;
   std::map<std::string, Balancer> models_;
   std::set<std::string> retired_;
+  Callers callers_;
   std::map<const Upstream*, proto::Receipt> receipts_;  // the last one of each service
   RetryBudget budget_;
   Prefills prefills_;

@@ -47,10 +47,10 @@ SharedAnswers::Key SharedAnswers::key_of(const LegacyRequest& request, const std
   return key;
 }
 
-SharedAnswers::Ticket SharedAnswers::ask(const LegacyRequest& request, const std::string& owner,
+SharedAnswers::Ticket SharedAnswers::ask(const LegacyRequest& request, const Caller& caller,
                                          const std::string& document, Listener listener,
                                          Clock::time_point now) {
-  const auto key = key_of(request, owner);
+  const auto key = key_of(request, caller.owner());
   if (const auto* answer = cached(key, now)) {
     listener(*answer);
     return 0;
@@ -69,15 +69,16 @@ SharedAnswers::Ticket SharedAnswers::ask(const LegacyRequest& request, const std
   running->listeners[ticket] = std::move(listener);
   running_[key] = std::move(running);
   asked_[ticket] = key;
-  start(key, request, document, now);
+  start(key, request, caller, document, now);
   return asked_.contains(ticket) ? ticket : 0;  // it may have ended already
 }
 
-void SharedAnswers::start(const Key& key, const LegacyRequest& request, const std::string& document,
-                          Clock::time_point now) {
+void SharedAnswers::start(const Key& key, const LegacyRequest& request, const Caller& caller,
+                          const std::string& document, Clock::time_point now) {
   const auto ticket =
       relay_.start({.model = request.model,
                     .door = Door::kLegacy,
+                    .caller = caller,
                     .suggest = suggest_of(request),
                     .document = document,
                     .answer = [this, key, now](const auto& frame) { on_frame(key, frame, now); }},

@@ -41,10 +41,10 @@ class SharedAnswers {
 
   explicit SharedAnswers(Relay& relay) : relay_(relay) {}
 
-  /// `owner` is the API key's name or empty: nothing is shared between owners. `document` keeps a text with
-  /// one service. Whoever joins a running answer hears at once what there is. The ticket is 0 when all has
-  /// been said already.
-  Ticket ask(const LegacyRequest& request, const std::string& owner, const std::string& document,
+  /// Nothing is shared between owners of callers; the caller of what is shared is who asked first. `document`
+  /// keeps a text with one service. Whoever joins a running answer hears at once what there is. The ticket is
+  /// 0 when all has been said already.
+  Ticket ask(const LegacyRequest& request, const Caller& caller, const std::string& document,
              Listener listener, Clock::time_point now);
 
   /// This one hears no more. The last one to leave stops the computation. Others' tickets and 0 are ignored.
@@ -71,7 +71,7 @@ class SharedAnswers {
 
   static Key key_of(const LegacyRequest& request, const std::string& owner);
   const LegacyAnswer* cached(const Key& key, Clock::time_point now);
-  void start(const Key& key, const LegacyRequest& request, const std::string& document,
+  void start(const Key& key, const LegacyRequest& request, const Caller& caller, const std::string& document,
              Clock::time_point now);
   void on_frame(const Key& key, const proto::ServerFrame& frame, Clock::time_point now);
   void tell(const Key& key);

@@ -19,6 +19,7 @@ class LoggedSession : public WebSocketSession {
     session_->on_text(text);
   }
   void on_binary() override { session_->on_binary(); }
+  void on_write(std::chrono::steady_clock::duration since) override { session_->on_write(since); }
   void on_closed() override { session_->on_closed(); }
 
  private:

@@ -32,7 +32,7 @@ void move_to_end(std::vector<T>& from, std::vector<T>& to) {
 
 }  // namespace
 
-void Outbox::push(proto::ServerFrame frame) {
+void Outbox::push(proto::ServerFrame frame, std::optional<TimePoint> cause) {
   if (auto* delta = std::get_if<proto::Delta>(&frame)) {
     if (merge(*delta)) return;
     last_delta_[{delta->id, delta->index}] = first_ + waiting_.size();
@@ -40,7 +40,7 @@ void Outbox::push(proto::ServerFrame frame) {
     last_delta_.erase({finished->id, finished->index});  // what follows belongs to another request of that id
   }
   const std::size_t bytes = estimate(frame);
-  append({std::move(frame), bytes});
+  append({std::move(frame), bytes, cause});
 }
 
 bool Outbox::merge(proto::Delta& delta) {
@@ -58,7 +58,7 @@ bool Outbox::merge(proto::Delta& delta) {
   return true;
 }
 
-void Outbox::push_latest(std::string key, std::string text) {
+void Outbox::push_latest(std::string key, std::string text, std::optional<TimePoint> cause) {
   const std::size_t bytes = text.size();
   if (const auto found = latest_.find(key); found != latest_.end()) {
     Entry& entry = at(found->second);
@@ -68,7 +68,7 @@ void Outbox::push_latest(std::string key, std::string text) {
     return;
   }
   if (!key.empty()) latest_[key] = first_ + waiting_.size();
-  append({KeyedText{std::move(key), std::move(text)}, bytes});
+  append({KeyedText{std::move(key), std::move(text)}, bytes, cause});
 }
 
 void Outbox::append(Entry entry) {

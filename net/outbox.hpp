@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -24,13 +25,21 @@ class Outbox {
   /// A merged delta does not grow beyond this, so that it stays within the other end's frame limit.
   static constexpr std::size_t kMergedBytes = 64 * 1024;
 
-  void push(proto::ServerFrame frame);
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// `cause` is when that was read which leads to the frame, if it is known.
+  void push(proto::ServerFrame frame, std::optional<TimePoint> cause = {});
 
   /// Replaces what waits under the same key; an empty key replaces nothing.
-  void push_latest(std::string key, std::string text);
+  void push_latest(std::string key, std::string text, std::optional<TimePoint> cause = {});
 
   /// The next text to write; nothing when nothing waits.
   std::optional<std::string> pop();
+
+  /// The cause of the next text, the oldest one where several were merged.
+  std::optional<TimePoint> next_cause() const {
+    return waiting_.empty() ? std::nullopt : waiting_.front().cause;
+  }
 
   bool empty() const { return waiting_.empty(); }
 
@@ -47,6 +56,7 @@ class Outbox {
   struct Entry {
     std::variant<proto::ServerFrame, KeyedText> what;
     std::size_t bytes = 0;
+    std::optional<TimePoint> cause;
   };
   using Suggestion = std::pair<std::string, int>;  // id, index
 

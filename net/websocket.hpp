@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,6 +52,9 @@ class WebSocketSession {
 
   /// A binary message, whose bytes nobody wants.
   virtual void on_binary() = 0;
+
+  /// A message begins to be written that answers one which another connection read so long ago.
+  virtual void on_write(std::chrono::steady_clock::duration) {}
 
   /// The connection is gone, for whatever reason. The last call, made exactly once.
   virtual void on_closed() = 0;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "net/deadline.hpp"
+#include "net/handling.hpp"
 #include "net/ws_connection.hpp"
 
 /// The members of WsConnection, for those who instantiate it: ws_connection.cpp for TCP, tests for their
@@ -111,8 +112,9 @@ asio::awaitable<void> WsConnection<Layer>::write_loop() {
       ok = false;
     } else if (std::chrono::steady_clock::now() >= next_ping_) {
       ok = co_await ping();
-    } else if (auto text = outbox_.pop()) {
+    } else if (const auto cause = outbox_.next_cause(); auto text = outbox_.pop()) {
       if (!reader_is_behind()) room_.cancel();
+      if (cause && session_) session_->on_write(std::chrono::steady_clock::now() - *cause);
       ok = co_await write(std::move(*text));
     } else if (goodbye_) {
       co_await say_goodbye();
@@ -178,6 +180,7 @@ bool WsConnection<Layer>::reader_is_behind() const {
 template <class Layer>
 void WsConnection<Layer>::deliver(std::string_view message) {
   if (goodbye_) return;
+  const Handling handling(this, last_heard_);
   try {
     if (stream_.got_text()) {
       session_->on_text(message);
@@ -202,14 +205,14 @@ void WsConnection<Layer>::end_session() {
 template <class Layer>
 void WsConnection<Layer>::send(proto::ServerFrame frame) {
   if (over_ || goodbye_) return;
-  outbox_.push(std::move(frame));
+  outbox_.push(std::move(frame), Handling::read_elsewhere(this));
   output_changed();
 }
 
 template <class Layer>
 void WsConnection<Layer>::send_latest(std::string key, std::string text) {
   if (over_ || goodbye_) return;
-  outbox_.push_latest(std::move(key), std::move(text));
+  outbox_.push_latest(std::move(key), std::move(text), Handling::read_elsewhere(this));
   output_changed();
 }
 

@@ -23,7 +23,7 @@ class EditorSessionTest : public testing::Test {
   CountingObserver observer;
   Relay relay{observer, 1};
   std::shared_ptr<FakePeer> editor = std::make_shared<FakePeer>();
-  EditorSession session{relay, "m", 7, editor, [] { return at(0ms); }};
+  EditorSession session{relay, "m", {"key:k"}, 7, editor, [] { return at(0ms); }};
 };
 
 TEST_F(EditorSessionTest, PassesARequestOnAndItsAnswersBack) {
@@ -108,7 +108,7 @@ TEST_F(EditorSessionTest, ANewerRequestOfADocumentCancelsTheOlder) {
 
 TEST_F(EditorSessionTest, DocumentsOfDifferentEditorsStayApart) {
   auto other_editor = std::make_shared<FakePeer>();
-  EditorSession other(relay, "m", 8, other_editor);
+  EditorSession other(relay, "m", {"key:k"}, 8, other_editor);
   session.on_text(R"({"type": "suggest", "id": "a", "prompt": "x", "document": "d"})");
   other.on_text(R"({"type": "suggest", "id": "a", "prompt": "x", "document": "d"})");
   EXPECT_THAT(service.all<Cancel>(), IsEmpty());

@@ -250,6 +250,7 @@ TEST_F(Failover, AReconnectedRequestKeepsWhatItsEditorBrought) {
 
 // Deliberate break: a RetryBudget that always gives.
 TEST_F(Failover, AFleetInTroubleIsNotAskedTwiceForEverything) {
+  relay.limit_callers(2000);
   for (int i = 0; i < 2000; ++i) start({.n = 1});
   const auto before = observer.begun;
   lose(one);

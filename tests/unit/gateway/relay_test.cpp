@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "proto/limits.hpp"
 #include "tests/unit/gateway/fakes.hpp"
 
 namespace inkfleet::gateway {
@@ -334,6 +335,49 @@ TEST_F(RelayTest, ARequestCancelledWhileItWaitsIsFinishedToo) {
   answer(one, Finished{.id = "r1", .index = 0, .reason = proto::FinishReason::kCancelled});
   answer(one, Completed{.id = "r1"});
   EXPECT_THAT(brief(got), ElementsAre("queued", "finished 0", "completed"));
+}
+
+// Deliberate break: leave out the assignment to suggest.client in Relay::start().
+TEST_F(RelayTest, ServicesAreToldWhoAsksWhateverTheEditorSays) {
+  const auto client_of_one = [&](const std::string& caller, std::optional<std::string> said) {
+    relay.start({.model = "m",
+                 .caller = {caller},
+                 .suggest = {.id = "a", .prompt = "x", .document = "same service", .client = std::move(said)},
+                 .answer = [](const ServerFrame&) {}},
+                at(0ms));
+    return (one.sent.empty() ? two : one).last_suggest().client.value_or("");
+  };
+  const auto first = client_of_one("key:first", {});
+  EXPECT_EQ(client_of_one("key:first", "key:second"), first);
+  const auto second = client_of_one("key:second", first);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(first.find("first"), std::string::npos) << "a name is nobody else's business";
+  EXPECT_LE(first.size(), proto::limits::kClientBytes);
+}
+
+// Deliberate break: leave out Callers::leave() in Relay::end(), or the check in refusal().
+TEST_F(RelayTest, ACallerHasSoManyLiveRequestsOverAllItsConnections) {
+  relay.limit_callers(2);
+  const auto ask = [&](const std::string& caller) {
+    relay.start({.model = "m",
+                 .caller = {caller},
+                 .suggest = {.id = "a", .prompt = "x"},
+                 .answer = [&](ServerFrame frame) { got.push_back(std::move(frame)); }},
+                at(0ms));
+  };
+  ask("key:a");
+  ask("key:a");
+  EXPECT_FALSE(relay.has_room({"key:a"}));
+  ask("key:a");
+  ask("key:b");
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(std::get<Error>(got[0]).code, ErrorCode::kOverloaded);
+  EXPECT_TRUE(std::get<Error>(got[0]).retry_after.has_value());
+  EXPECT_EQ(one.sent.size() + two.sent.size(), 3U);
+  auto& served = one.sent.empty() ? two : one;
+  answer(served, Completed{.id = served.all<Suggest>()[0].id});
+  ask("key:a");
+  EXPECT_EQ(one.sent.size() + two.sent.size(), 4U) << "one had ended";
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class SharedAnswersTest : public testing::Test {
   SharedAnswers::Ticket ask(std::vector<LegacyAnswer>& heard, const LegacyRequest& request,
                             Clock::time_point now = at(0ms), const std::string& owner = "") {
     return answers.ask(
-        request, owner, "d", [&heard](const LegacyAnswer& answer) { heard.push_back(answer); }, now);
+        request, {owner}, "d", [&heard](const LegacyAnswer& answer) { heard.push_back(answer); }, now);
   }
   void answer(ServerFrame frame) { relay.on_frame(service, std::move(frame), at(1ms)); }
   void write(const std::string& text) {
@@ -76,8 +76,8 @@ TEST_F(SharedAnswersTest, RequestsThatDifferInAnythingAreNotEqual) {
   differ([](auto& r) { r.top_k = 0; });
   differ([](auto& r) { r.top_p = 0.5; });
   for (const auto& each : all) ask(one, each);
-  ask(two, request(), at(0ms), "a key");
-  ask(two, request(), at(0ms), "another");
+  ask(two, request(), at(0ms), "key:a");
+  ask(two, request(), at(0ms), "key:b");
   EXPECT_THAT(service.all<Suggest>(), SizeIs(all.size() + 2));
 }
 
@@ -140,7 +140,7 @@ TEST_F(SharedAnswersTest, AListenerMayLeaveAndAskAnewWhileItIsTold) {
   SharedAnswers::Ticket ticket = 0;
   int told = 0;
   ticket = answers.ask(
-      request(), "", "d",
+      request(), {}, "d",
       [&](const LegacyAnswer&) {
         if (++told > 1) return;
         answers.leave(ticket);

@@ -44,7 +44,7 @@ class WarmingTest : public testing::Test {
   CountingObserver observer;
   Relay relay{observer, 1};
   std::shared_ptr<FakePeer> editor = std::make_shared<FakePeer>();
-  EditorSession session{relay, "m", 7, editor, [] { return at(0ms); }};
+  EditorSession session{relay, "m", {"key:k"}, 7, editor, [] { return at(0ms); }};
 };
 
 TEST_F(WarmingTest, APrefillIsRenamedAndItsAnswerNamedBack) {

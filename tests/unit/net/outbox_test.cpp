@@ -25,6 +25,19 @@ Frame pop(Outbox& outbox) {
   return std::get<Frame>(proto::parse_server_frame(outbox.pop().value()).value());
 }
 
+// Deliberate break: let merge() take the newer cause.
+TEST(Outbox, AMergedDeltaHasItsOldestCause) {
+  const auto at = [](int ms) { return Outbox::TimePoint(std::chrono::milliseconds(ms)); };
+  Outbox outbox;
+  EXPECT_EQ(outbox.next_cause(), std::nullopt);
+  outbox.push(delta("a", 0, 0, "one", {1}), at(1));
+  outbox.push(delta("a", 0, 1, "two", {2}), at(2));
+  outbox.push(delta("b", 0, 0, "three", {3}), at(3));
+  EXPECT_EQ(outbox.next_cause(), at(1));
+  pop<Delta>(outbox);
+  EXPECT_EQ(outbox.next_cause(), at(3));
+}
+
 // Deliberate break: without the merge the second pop still finds a delta.
 TEST(Outbox, WaitingDeltasOfOneSuggestionMerge) {
   Outbox outbox;

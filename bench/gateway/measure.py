@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""What the gateway costs: its delay under 1,000 streams beside HAProxy and nginx, the memory of 10,000 idle editors, and what 200
+editors that never read do to it and to others. A line for each figure, and all of them as JSON.
+
+    bench/gateway/run [--json FILE] [--only forward idle stuck]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import resource
+import statistics
+import tempfile
+import time
+
+import proxies
+from editors import Editors, StuckReader, measure
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DESCRIPTORS = 20_000
+
+STREAMS = 1_000
+STREAM_PACE = "5 0"
+FORWARD_LIMIT_S = 0.0005  # also what the gateway may take beyond HAProxy
+IDLE = 10_000
+IDLE_LIMIT_KB = 20
+PING_MS = 10_000
+PAIRS = 5
+PAIR_LIMIT = 1.25  # of medians: what two runs of the same thing may differ by
+SUGGESTIONS = 300
+STUCK = 200
+STUCK_PACE = "5 200"
+STUCK_SUGGESTIONS = 5
+STUCK_LIMIT_KB = 320  # 256 KiB may wait for each, and one delta be merged
+
+
+class Report:
+    def __init__(self):
+        self.figures = {}
+
+    def add(self, name, value, unit, limit=None):
+        passes = None if limit is None else value <= limit
+        self.figures[name] = {"value": value, "unit": unit, "limit": limit, "pass": passes}
+        verdict = {None: "     ", True: "pass ", False: "FALLS SHORT "}[passes]
+        print(f"{verdict} {name}: {value:.4g} {unit}" + ("" if limit is None else f" (limit {limit:.4g})"), flush=True)
+
+
+def percentile(before, after, p):
+    """Of a histogram between two readings, interpolated within its bucket."""
+    counts = {bound: after[bound] - before.get(bound, 0) for bound in sorted(after)}
+    wanted, low, below = p * max(counts.values()), 0.0, 0.0
+    for bound, count in counts.items():
+        if count >= wanted:
+            return bound if count == below else low + (bound - low) * (wanted - below) / (count - below)
+        low, below = bound, count
+    raise AssertionError("the last bucket holds all")
+
+
+def forward(report, bin_folder, folder, options):
+    def run(name, url, gateway=None):
+        editors = Editors(bin_folder, url, "--editors", STREAMS, "--pace", STREAM_PACE, "--seconds", options.seconds)
+        editors.wait_line("begin")
+        before = gateway and gateway.histogram("inkfleet_gateway_forward_seconds")
+        figures = editors.figures()
+        if gateway:
+            after = gateway.histogram("inkfleet_gateway_forward_seconds")
+            report.add("gateway, in process: frame read to write, p99", percentile(before, after, 0.99) * 1e3, "ms",
+                       FORWARD_LIMIT_S * 1e3)
+        expected = STREAMS * float(STREAM_PACE.split()[0]) * options.seconds
+        if figures["errors"] or figures["measured"] < 0.98 * expected:
+            raise SystemExit(f"{name}: {figures}; {expected:.0f} frames were to come")
+        report.add(f"{name}: service to editor, p50", figures["p50_us"] / 1e3, "ms")
+        return figures["p99_us"] / 1e3
+
+    with proxies.Stub(bin_folder, folder) as stub:
+        report.add("no proxy: service to editor, p99", run("no proxy", f"ws://{stub.address}/{proxies.MODEL}"), "ms")
+        with proxies.haproxy(folder, stub) as haproxy:
+            beside = run("HAProxy", haproxy.url)
+            report.add("HAProxy: service to editor, p99", beside, "ms")
+        with proxies.nginx(folder, stub) as nginx:
+            report.add("nginx: service to editor, p99", run("nginx", nginx.url), "ms")
+        with proxies.Gateway(bin_folder, folder, stub) as gateway:
+            report.add("gateway: service to editor, p99", run("gateway", gateway.url, gateway), "ms",
+                       beside + FORWARD_LIMIT_S * 1e3)
+
+
+def idle(report, bin_folder, folder, options):
+    def delay(gateway):
+        return measure(bin_folder, gateway.url, "--suggestions", SUGGESTIONS)["p50_us"]
+
+    with (
+        proxies.Stub(bin_folder, folder) as stub,
+        proxies.Gateway(bin_folder, folder, stub, "full", ping_ms=PING_MS) as full,
+        proxies.Gateway(bin_folder, folder, stub, "empty", ping_ms=PING_MS) as empty,
+    ):
+        delay(full), delay(empty)
+        before = full.resident_kb()
+        editors = Editors(bin_folder, full.url, "--editors", IDLE)
+        time.sleep(2.2 * PING_MS / 1e3)
+        report.add("idle editor, after two pings: resident memory", (full.resident_kb() - before) / IDLE, "KB", IDLE_LIMIT_KB)
+        pairs = [(delay(full), delay(empty)) for _ in range(PAIRS)]
+        report.add("suggestion beside no editors: median", statistics.median(pair[1] for pair in pairs) / 1e3, "ms")
+        report.add("suggestion beside 10,000 idle editors: times as long", statistics.median(a / b for a, b in pairs), "",
+                   PAIR_LIMIT)
+        if editors.leave()["errors"]:
+            raise SystemExit("idle editors were dropped")
+
+
+def stuck(report, bin_folder, folder, options):
+    healthy = ["--editors", 100, "--pace", STREAM_PACE, "--warmup", 4, "--seconds", options.seconds / 2]
+
+    with proxies.Stub(bin_folder, folder) as stub, proxies.Gateway(bin_folder, folder, stub) as gateway:
+        measure(bin_folder, gateway.url, *healthy)
+        before, most, ratios = gateway.resident_kb(), 0, []
+        for _ in range(3):
+            readers = Editors(bin_folder, gateway.url, "--editors", STUCK * STUCK_SUGGESTIONS, "--pace", STUCK_PACE,
+                              "--warmup", 0, "--seconds", options.seconds / 2 + 5)
+            beside_readers = measure(bin_folder, gateway.url, *healthy)
+            readers.figures()
+            beside = [StuckReader(gateway.url, STUCK_PACE, STUCK_SUGGESTIONS) for _ in range(STUCK)]
+            beside_stuck = measure(bin_folder, gateway.url, *healthy)
+            most = max(most, gateway.resident_kb())
+            for one in beside:
+                one.close()
+            ratios.append(beside_stuck["p50_us"] / beside_readers["p50_us"])
+        report.add("stuck reader: resident memory at most", (most - before) / STUCK, "KB", STUCK_LIMIT_KB)
+        report.add("delay beside 200 stuck readers, of that beside readers: times as long", statistics.median(ratios), "",
+                   PAIR_LIMIT)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
+    parser.add_argument("--json", type=pathlib.Path, default=ROOT / "bench/results/gateway.json")
+    parser.add_argument("--seconds", type=float, default=8, help="measured of each stream")
+    parser.add_argument("--only", nargs="+", choices=["forward", "idle", "stuck"], default=["forward", "idle", "stuck"])
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="inkfleet-gateway-") as folder:
+        for name in options.only:
+            globals()[name](report, options.bin, pathlib.Path(folder), options)
+    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps({"machine": machine, "figures": report.figures}, indent=1) + "\n")
+    return 0 if all(figure["pass"] is not False for figure in report.figures.values()) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
