@@ -4,11 +4,13 @@ import json
 import shutil
 import socket
 import subprocess
+import time
 import urllib.request
 
 MODEL = "stub"
 START_S = 20
 CONNECTIONS = 19_000
+PROXY_CONNECTIONS = 4_000  # each takes two descriptors
 
 HAPROXY = """
 global
@@ -30,7 +32,6 @@ backend stub
 NGINX = """
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile {connections};
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.err;
 events {{ worker_connections {connections}; }}
@@ -121,12 +122,23 @@ class Proxy(Process):
     def __init__(self, program, arguments, folder, settings, stub):
         port = free_port()
         file = folder / f"{program}.conf"
-        file.write_text(settings.format(port=port, stub=stub.address, folder=folder, connections=CONNECTIONS))
+        file.write_text(settings.format(port=port, stub=stub.address, folder=folder, connections=PROXY_CONNECTIONS))
         path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
         if not path:
             raise SystemExit(f"{program} is not installed; bench/gateway/run does that")
         super().__init__([path, *arguments, str(file)], folder / f"{program}.log")
         self.url = f"ws://127.0.0.1:{port}/{MODEL}"
+        self.wait_port(port)
+
+    def wait_port(self, port):
+        end = time.monotonic() + START_S
+        while time.monotonic() < end and self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        self.__exit__()
+        raise SystemExit(f"{self.process.args[0]} does not listen; see its log")
 
 
 def haproxy(folder, stub):

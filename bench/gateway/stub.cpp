@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "bench/gateway/clock.hpp"
+#include "net/address.hpp"
 #include "net/http_server.hpp"
 #include "net/program.hpp"
 #include "net/responses.hpp"
