@@ -11,6 +11,16 @@ TokenId best_token(std::span<const float> logits) {
   return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
+/// Logits that are looked at together.
+constexpr std::size_t kStretch = 64;
+
+/// Without a branch inside, so that the compiler can compare several at a time.
+bool any_above(std::span<const float, kStretch> logits, float limit) {
+  int above = 0;
+  for (const float logit : logits) above |= static_cast<int>(logit > limit);
+  return above != 0;
+}
+
 }  // namespace
 
 TokenId Sampler::sample(std::span<const float> logits, const SamplingParameters& parameters, double uniform,
@@ -45,15 +55,18 @@ void Sampler::keep_allowed(std::span<const float> logits, std::span<const TokenI
 }
 
 // One pass over the vocabulary: candidates gather in a buffer of 2k, which is cut back to the best k whenever
-// it is full, and from then on only what beats the worst of those gets in.
+// it is full, and from then on only what beats the worst of those gets in: nothing in most stretches.
 void Sampler::keep_top_k(std::span<const float> logits, std::size_t k) {
   candidates_.clear();
   float worst = -INFINITY;
-  for (std::size_t id = 0; id < logits.size(); ++id) {
-    if (candidates_.size() >= k && logits[id] <= worst) continue;
-    candidates_.push_back({logits[id], static_cast<TokenId>(id)});
-    if (candidates_.size() == 2 * k) {
-      worst = cut_to_best(candidates_, k);
+  for (std::size_t begin = 0; begin < logits.size(); begin += kStretch) {
+    const auto stretch = logits.subspan(begin, std::min(kStretch, logits.size() - begin));
+    if (candidates_.size() >= k && stretch.size() == kStretch && !any_above(stretch.first<kStretch>(), worst))
+      continue;
+    for (std::size_t i = 0; i < stretch.size(); ++i) {
+      if (candidates_.size() >= k && stretch[i] <= worst) continue;
+      candidates_.push_back({stretch[i], static_cast<TokenId>(begin + i)});
+      if (candidates_.size() == 2 * k) worst = cut_to_best(candidates_, k);
     }
   }
   cut_to_top_k(k);

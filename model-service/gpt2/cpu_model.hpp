@@ -48,10 +48,8 @@ class CpuModel : public engine::StepModel {
  private:
   void bind_thread();
   void check(std::span<const engine::StepSlice> slices) const;
-  void embed(std::span<const engine::StepSlice> slices);
-  void run_block(int layer, int rows);
-  void attend(int layer, const float* qkv);
-  std::span<const float> head(std::span<const engine::StepSlice> slices);
+  std::span<float> embed(std::span<const engine::StepSlice> slices);
+  void find_wanted(std::span<const engine::StepSlice> slices);
 
   std::unique_ptr<Parts> parts_;
   engine::ModelShape shape_;

@@ -13,8 +13,6 @@ namespace {
 
 /// 255 × 127 × this many inputs still fit in 31 bits.
 constexpr int kLargestDepth = 65536;
-/// Numbers to quantize that are worth waking a thread for.
-constexpr std::int64_t kQuantizedPerThread = 32 * 1024;
 
 int panel_count(int out) {
   return round_up(out, kPanelColumns) / kPanelColumns;
@@ -131,41 +129,30 @@ Int8Linear::Int8Linear(const std::byte* packed, int in, int out, const Int8Kerne
   bias_ = reinterpret_cast<const float*>(layout.bias);
 }
 
-void Int8Linear::quantize(const float* input, int rows, Int8Workspace& work) const {
-  const std::ptrdiff_t stride = quantized_stride(in_);
-  if (work.rows.size() < static_cast<std::size_t>(rows * stride)) work.rows.resize(rows * stride);
-  if (work.scales.size() < static_cast<std::size_t>(rows)) work.scales.resize(rows);
-  const std::int64_t grain = std::max<std::int64_t>(1, kQuantizedPerThread / in_);
-  at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      work.scales[row] = kernels_->quantize_row(input + row * in_, in_, work.rows.data() + row * stride);
-    }
-  });
+int Int8Linear::columns(int panel) const {
+  return std::min(kPanelColumns, out_ - panel * kPanelColumns);
 }
 
-float* Int8Linear::apply(const float* input, int rows, Int8Workspace& work) const {
-  quantize(input, rows, work);
-  const std::size_t size = static_cast<std::size_t>(rows) * out_;
-  if (work.out.size() < size) work.out.resize(size);
-  at::parallel_for(0, panel_count(out_), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t panel = begin; panel < end; ++panel) {
-      const auto first = static_cast<std::ptrdiff_t>(panel) * kPanelColumns;
-      kernels_->multiply({.rows = work.rows.data(),
-                          .row_scales = work.scales.data(),
-                          .row_count = rows,
-                          .row_stride = quantized_stride(in_),
-                          .panel = panels_ + panel * panel_bytes(in_),
-                          .next_panel = panels_ + (panel + 1) * panel_bytes(in_),
-                          .sums = sums_ + first,
-                          .scales = scales_ + first,
-                          .bias = bias_ + first,
-                          .depth = round_up(in_, kLaneDepth) / kLaneDepth,
-                          .columns = static_cast<int>(std::min<std::ptrdiff_t>(kPanelColumns, out_ - first)),
-                          .out = work.out.data() + first,
-                          .out_stride = out_});
-    }
-  });
-  return work.out.data();
+const std::int8_t* Int8Linear::panel(int panel) const {
+  return panels_ + panel * panel_bytes(in_);
+}
+
+void Int8Linear::multiply(const QuantizedRows& rows, int panel, const std::int8_t* next, float* out,
+                          std::ptrdiff_t out_stride) const {
+  const auto first = static_cast<std::ptrdiff_t>(panel) * kPanelColumns;
+  kernels_->multiply({.rows = rows.bytes,
+                      .row_scales = rows.scales,
+                      .row_count = rows.count,
+                      .row_stride = quantized_stride(in_),
+                      .panel = this->panel(panel),
+                      .next_panel = next,
+                      .sums = sums_ + first,
+                      .scales = scales_ + first,
+                      .bias = bias_ + first,
+                      .depth = round_up(in_, kLaneDepth) / kLaneDepth,
+                      .columns = columns(panel),
+                      .out = out,
+                      .out_stride = out_stride});
 }
 
 }  // namespace inkfleet::gpt2

@@ -27,11 +27,11 @@ std::size_t packed_bytes(int in, int out);
 /// packed_bytes. On several threads.
 void pack(const WeightSource& source, int weight_limit, std::byte* to);
 
-/// Rows of one product, quantized, and their result. They only grow.
-struct Int8Workspace {
-  std::vector<std::uint8_t> rows;
-  std::vector<RowScale> scales;
-  std::vector<float> out;
+/// Rows that go into a product, as Int8Kernels::quantize_row made them.
+struct QuantizedRows {
+  const std::uint8_t* bytes;  ///< [count, quantized_stride(in)]
+  const RowScale* scales;     ///< [count]
+  int count;
 };
 
 /// y = x Wᵀ + b with 8-bit integers: weights quantized for each output, inputs for each row when they come.
@@ -40,13 +40,19 @@ class Int8Linear {
   /// `packed` is what pack() wrote for that shape, and must outlive this object.
   Int8Linear(const std::byte* packed, int in, int out, const Int8Kernels& kernels = int8_kernels());
 
-  /// `input` is [rows, in], and may be what the last call on this workspace returned. Returns [rows, out],
-  /// until the next call.
-  float* apply(const float* input, int rows, Int8Workspace& work) const;
+  [[nodiscard]] int outputs() const { return out_; }
+  /// Outputs come in panels of kPanelColumns; the last may have fewer.
+  [[nodiscard]] int panels() const { return (out_ + kPanelColumns - 1) / kPanelColumns; }
+  [[nodiscard]] int columns(int panel) const;
+  /// Its weights, as Int8Product wants them.
+  [[nodiscard]] const std::int8_t* panel(int panel) const;
+
+  /// One panel's outputs for all rows, at out[row * out_stride]. `next` are the weights that this thread will
+  /// want after these: they are asked for ahead.
+  void multiply(const QuantizedRows& rows, int panel, const std::int8_t* next, float* out,
+                std::ptrdiff_t out_stride) const;
 
  private:
-  void quantize(const float* input, int rows, Int8Workspace& work) const;
-
   const Int8Kernels* kernels_;
   const std::int8_t* panels_;
   const std::int32_t* sums_;

@@ -79,7 +79,6 @@ def test_connections_of_a_service(tmp_path):
         service.close()
 
 
-# Deliberate break: a gateway that takes the first entry of the header counts what the client made up.
 def test_the_client_behind_a_proxy_is_counted(fleet, tmp_path):
     settings = {"limits": {"connections_per_address": 2}, "trusted_proxies": ["127.0.0.0/8"]}
 

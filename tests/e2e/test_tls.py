@@ -54,7 +54,6 @@ def context(gateway) -> ssl.SSLContext:
     return trusting(gateway.files[0])
 
 
-# Deliberate break: a server that makes plain connections whatever `tls` says fails all of these.
 def test_suggestions_and_pages_under_tls(gateway, context):
     with Editor(f"wss://{gateway.address}/{MODEL}", ssl=context) as editor:
         editor.complete("Once", n=3, max_tokens=20)
@@ -84,7 +83,7 @@ def test_tls_1_2_and_1_3(gateway, context, version):
     open_socket(f"wss://{gateway.address}/{MODEL}", ssl=context).close()
 
 
-# Deliberate break: without SSL_CTX_set_min_proto_version() the handshake goes through at security level 0.
+# Deliberate break: with a minimum of 0 at security level 0 the handshake goes through.
 def test_tls_1_1_is_refused(gateway, context):
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1

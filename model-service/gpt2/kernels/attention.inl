@@ -32,6 +32,24 @@ struct HeadCache {
   Element* values(std::int32_t block) const { return first_values + block * stride; }
 };
 
+/// Asks for what lies at `p`: blocks of one text are far from each other, and nothing but their first use would tell the
+/// machine about them.
+static inline void ask_for(const void* p, std::ptrdiff_t bytes) {
+  constexpr std::ptrdiff_t kCacheLine = 64;
+  for (std::ptrdiff_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(static_cast<const char*>(p) + at);
+}
+
+/// The same for one head's keys, or values, in the blocks from..to of a table.
+template <class Element>
+static void ask_for_keys(const HeadCache<Element>& cache, const std::int32_t* table, int from, int to, int head_dim) {
+  for (int b = from; b < to; ++b) ask_for(cache.keys(table[b]), head_dim * kBlockTokens * sizeof(Element));
+}
+template <class Element>
+static void ask_for_values(const HeadCache<Element>& cache, const std::int32_t* table, int from, int to,
+                           int value_stride) {
+  for (int b = from; b < to; ++b) ask_for(cache.values(table[b]), value_stride * kBlockTokens * sizeof(Element));
+}
+
 /// Numbers of Rows rows, laid out so that all offsets in the inner loops are constants: queries
 /// [D / kQueryChunk][Rows][kQueryChunk], scores [blocks][Rows][kBlockTokens], outputs [Rows][padded D].
 struct TileScratch {
@@ -192,13 +210,18 @@ static void attend_tile(const AttentionLayer& a, const AttentionGroup& group, co
   const int shared = group.shared_blocks < blocks_for(most) ? group.shared_blocks : blocks_for(most);
   const int common = fewest < shared * kBlockTokens ? fewest : shared * kBlockTokens;
 
+  for (int r = 0; r < Rows; ++r) {
+    ask_for_keys(cache, rows[r].blocks, shared, blocks_for(rows[r].position + 1), a.head_dim);
+  }
   for (int r = 0; r < Rows; ++r) append(a, cache, rows[r], head);
   gather_queries<Rows>(a, rows, head, scratch.queries);
+  ask_for_values(cache, rows[0].blocks, 0, common / kBlockTokens, value_stride);
   score<Rows, Rows>(a, cache, rows[0].blocks, 0, shared, scratch.queries, scratch.scores);
   float sums[Rows];
   for (int r = 0; r < Rows; ++r) {
     const int keys = rows[r].position + 1;
     float* scores = scratch.scores + r * kBlockTokens;
+    ask_for_values(cache, rows[r].blocks, common / kBlockTokens, blocks_for(keys), value_stride);
     score<1, Rows>(a, cache, rows[r].blocks, shared, blocks_for(keys), scratch.queries + r * kQueryChunk,
                    scores);
     sums[r] = exponentiate(scores, Rows * kBlockTokens, keys);

@@ -74,23 +74,39 @@ static RowScale quantize_row(const float* x, int width, std::uint8_t* out) {
   return row;
 }
 
-/// Rows rows times Vecs vectors of columns, in registers.
-template <int Rows, int Vecs>
-static inline void multiply_tile(const Int8Product& p, int row, int vec, NextPanel next) {
+/// Some of a product: rows from `row`, vectors of columns from `vec`, inputs (divided by kLaneDepth) begin..end.
+struct Part {
+  int row;
+  int vec;
+  int begin;
+  int end;
+};
+
+/// Which rows use a panel's weights.
+enum class Turn { kAlone, kFirst, kLast };
+
+/// Rows rows times Vecs vectors of columns, in registers. Where two tiles take turns, sums are taken from `kept`
+/// [Rows][Vecs] unless these are the first inputs, and left there unless they are the last; alone, a tile takes all.
+template <int Rows, int Vecs, Turn kTurn>
+static inline void multiply_tile(const Int8Product& p, const Part& part, IntVec* kept, NextPanel next) {
   IntVec sums[Rows][Vecs];
   for (int r = 0; r < Rows; ++r) {
-    const std::int32_t zero_point = p.row_scales[row + r].zero_point;
-    for (int v = 0; v < Vecs; ++v) sums[r][v] = load_ints(p.sums + (vec + v) * kLanes) * zero_point;
+    const std::int32_t zero_point = p.row_scales[part.row + r].zero_point;
+    for (int v = 0; v < Vecs; ++v) {
+      const bool first = kTurn == Turn::kAlone || part.begin == 0;
+      sums[r][v] = first ? load_ints(p.sums + (part.vec + v) * kLanes) * zero_point : kept[r * Vecs + v];
+    }
   }
-  const std::uint8_t* x = p.rows + row * p.row_stride;
-  const std::int8_t* w = p.panel + vec * kLanes * kLaneDepth;
-  for (int d = 0; d < p.depth; ++d, x += kLaneDepth, w += kPanelStep) {
+  const std::uint8_t* x = p.rows + part.row * p.row_stride + part.begin * kLaneDepth;
+  const std::int8_t* w =
+      p.panel + static_cast<std::ptrdiff_t>(part.begin) * kPanelStep + part.vec * kLanes * kLaneDepth;
+  for (int d = part.begin; d < part.end; ++d, x += kLaneDepth, w += kPanelStep) {
     IntVec weights[Vecs];
     for (int v = 0; v < Vecs; ++v) {
       weights[v] = load_ints(w + v * kLanes * kLaneDepth);
-      __builtin_prefetch(w + v * kLanes * kLaneDepth + kPrefetchBytes);
+      if constexpr (kTurn != Turn::kLast) __builtin_prefetch(w + v * kLanes * kLaneDepth + kPrefetchBytes);
     }
-    if (d % kPageSteps == 0) {
+    if (kTurn != Turn::kLast && d % kPageSteps == 0) {
       for (int line = 0; line < kPageLines; ++line) {
         __builtin_prefetch(w + 2 * kPrefetchBytes + line * kCacheLine, 0, 2);
       }
@@ -101,11 +117,17 @@ static inline void multiply_tile(const Int8Product& p, int row, int vec, NextPan
       for (int v = 0; v < Vecs; ++v) sums[r][v] = dot(sums[r][v], inputs, weights[v]);
     }
   }
+  if (kTurn != Turn::kAlone && part.end < p.depth) {
+    for (int r = 0; r < Rows; ++r) {
+      for (int v = 0; v < Vecs; ++v) kept[r * Vecs + v] = sums[r][v];
+    }
+    return;
+  }
   for (int r = 0; r < Rows; ++r) {
-    float* out = p.out + (row + r) * p.out_stride + vec * kLanes;
+    float* out = p.out + (part.row + r) * p.out_stride + part.vec * kLanes;
     for (int v = 0; v < Vecs; ++v) {
-      const int column = (vec + v) * kLanes;
-      const Vec scale = p.row_scales[row + r].scale * load(p.scales + column);
+      const int column = (part.vec + v) * kLanes;
+      const Vec scale = p.row_scales[part.row + r].scale * load(p.scales + column);
       const Vec y = __builtin_convertvector(sums[r][v], Vec) * scale + load(p.bias + column);
       if (column + kLanes <= p.columns) {
         store(out + v * kLanes, y);
@@ -116,13 +138,21 @@ static inline void multiply_tile(const Int8Product& p, int row, int vec, NextPan
   }
 }
 
+/// Rows that a tile may have. A tall one is half as wide, so that its sums fit the registers all the same.
+constexpr int kTallTileRows = 2 * kTileRows;
+
+constexpr int vecs_of_tile(int rows) {
+  if (rows == 1) return kPanelVecs;  // a single row reads a panel from front to back
+  return rows <= kTileRows ? kTileVecs : kTileVecs / 2;
+}
+
 template <int Rows>
 static void multiply_rows(const Int8Product& p, int row, int tile, int tiles) {
-  constexpr int kVecs = Rows == 1 ? kPanelVecs : kTileVecs;  // a single row reads a panel from front to back
+  constexpr int kVecs = vecs_of_tile(Rows);
   constexpr int kPasses = kPanelVecs / kVecs;
   for (int pass = 0; pass < kPasses; ++pass) {
     const NextPanel next(p.next_panel, p.depth, tile * kPasses + pass, tiles * kPasses);
-    multiply_tile<Rows, kVecs>(p, row, pass * kVecs, next);
+    multiply_tile<Rows, kVecs, Turn::kAlone>(p, {row, pass * kVecs, 0, p.depth}, nullptr, next);
   }
 }
 
@@ -132,13 +162,39 @@ static void multiply_rows(const Int8Product& p, int row, int rows, int tile, int
   if constexpr (Rows > 1) multiply_rows<Rows - 1>(p, row, rows, tile, tiles);
 }
 
+/// Inputs (divided by kLaneDepth) that two tiles take in turns.
+constexpr int kTurnSteps = 32;
+
+/// Two low tiles that go through the panel together: it streams by once, as with a single one.
+template <int First, int Second>
+static void multiply_in_turns(const Int8Product& p) {
+  constexpr int kVecs = kTileVecs;
+  IntVec first[First * kVecs];
+  IntVec second[Second * kVecs];
+  const NextPanel none(p.next_panel, p.depth, 0, 1);
+  for (int vec = 0; vec < kPanelVecs; vec += kVecs) {
+    for (int begin = 0; begin < p.depth; begin += kTurnSteps) {
+      const int end = begin + kTurnSteps < p.depth ? begin + kTurnSteps : p.depth;
+      multiply_tile<First, kVecs, Turn::kFirst>(p, {0, vec, begin, end}, first, none);
+      multiply_tile<Second, kVecs, Turn::kLast>(p, {First, vec, begin, end}, second, none);
+    }
+  }
+}
+
+template <int Rows>
+static void multiply_in_turns(const Int8Product& p) {
+  if (p.row_count == Rows) return multiply_in_turns<(Rows + 1) / 2, Rows / 2>(p);
+  if constexpr (Rows > kTileRows + 1) multiply_in_turns<Rows - 1>(p);
+}
+
 /// Tiles of nearly equal height: the last one is not much cheaper for being low.
 static void multiply(const Int8Product& p) {
+  if (p.row_count > kTileRows && p.row_count <= kTallTileRows) return multiply_in_turns<kTallTileRows>(p);
   int row = 0;
-  const int tiles = (p.row_count + kTileRows - 1) / kTileRows;
+  const int tiles = (p.row_count + kTallTileRows - 1) / kTallTileRows;
   for (int tile = 0; tile < tiles; ++tile) {
     const int rows = (p.row_count - row + tiles - tile - 1) / (tiles - tile);
-    multiply_rows<kTileRows>(p, row, rows, tile, tiles);
+    multiply_rows<kTallTileRows>(p, row, rows, tile, tiles);
     row += rows;
   }
 }

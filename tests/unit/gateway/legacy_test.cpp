@@ -103,8 +103,9 @@ class LegacySessionTest : public testing::Test {
     EXPECT_EQ(sessions.size(), 0u);
   }
 
-  net::WebSocketSession& open(const std::string& name, std::shared_ptr<FakePeer> peer) {
-    sockets.push_back(sessions.open(name, std::move(peer)));
+  net::WebSocketSession& open(const std::string& name, std::shared_ptr<FakePeer> peer,
+                              const std::string& owner = "") {
+    sockets.push_back(sessions.open(name, std::move(peer), owner));
     return *sockets.back();
   }
   void answer(ServerFrame frame) { relay.on_frame(service, std::move(frame), at(1ms)); }
@@ -166,6 +167,20 @@ TEST_F(LegacySessionTest, ARequestWithoutAnyTextIsAnsweredAllTheSame) {
   complete(sent);
   ASSERT_THAT(page->texts, SizeIs(1));
   EXPECT_EQ(last(*page), json({{"prompt", "a prompt"}, {"text_0", ""}, {"text_1", ""}}));
+}
+
+// Deliberate break: an ask() with the owner "" answers both from one computation.
+TEST_F(LegacySessionTest, OwnersShareNeitherNamesNorAnswers) {
+  auto stranger = std::make_shared<FakePeer>();
+  open("s", page, "key:a").on_text(request());
+  const auto first = service.last_suggest();
+  open("s", stranger, "key:b").on_text(request());
+  const auto second = service.last_suggest();
+  EXPECT_NE(first.id, second.id);
+  answer(Started{.id = first.id});
+  delta(first, 0, " and");
+  EXPECT_THAT(page->texts, SizeIs(1));
+  EXPECT_THAT(stranger->texts, IsEmpty());
 }
 
 // Deliberate break: without stop() in start() the older request is never cancelled and its text is shown.

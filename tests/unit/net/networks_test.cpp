@@ -82,7 +82,7 @@ TEST(CountedAs, IsTheNetworkOfAnIpv6Address) {
   EXPECT_EQ(counted_as(ip("2001:db8:1:2:ffff::")), counted_as(ip("2001:db8:1:2::1")));
 }
 
-// Deliberate break: a Place that gives back twice when moved lets a third one in.
+// Deliberate break: an assignment that gives nothing back keeps the third one out for good.
 TEST(AddressPlaces, AreLimitedByAddressAndGivenBack) {
   AddressPlaces places;
   auto one = places.enter(ip("192.0.2.1"), 2), two = places.enter(ip("192.0.2.1"), 2);
