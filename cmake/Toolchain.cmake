@@ -27,6 +27,9 @@ if(INKFLEET_SANITIZE)
   add_compile_options(-fsanitize=${INKFLEET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${INKFLEET_SANITIZE})
 endif()
+if(INKFLEET_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # Includes are written from the root of the tree: #include "tokenizer/bpe.hpp"
 include_directories(${CMAKE_SOURCE_DIR})

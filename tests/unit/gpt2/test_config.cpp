@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model-service/gpt2/config.hpp"
-#include "tests/unit/gpt2/support.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {

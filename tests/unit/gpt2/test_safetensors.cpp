@@ -1,5 +1,5 @@
 #include "model-service/gpt2/safetensors.hpp"
-#include "tests/unit/gpt2/support.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {
