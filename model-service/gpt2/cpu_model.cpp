@@ -23,7 +23,7 @@ namespace {
 using engine::StepSlice;
 
 /// Floats that a thread should have to work on, at least: below, waking one costs more than it saves.
-constexpr std::int64_t kElementsPerThread = 16 * 1024;
+constexpr std::int64_t kElementsPerThread = std::int64_t{16} * 1024;
 
 /// Rows of embeddings, and with them sixteen pages each, that are worth giving back.
 constexpr int kRowsThatTouchMuch = 64;

@@ -1,4 +1,5 @@
-// Frames of editors: a frame means the same when it is written and read again; an error ends a request or names its frame.
+// Frames of editors: a frame means the same when it is written and read again; an error ends a request or
+// names its frame.
 
 #include "proto/limits.hpp"
 #include "proto/parse.hpp"
@@ -13,7 +14,8 @@ namespace {
 void check(const Error& error) {
   require(error.code == ErrorCode::kBadRequest, "a frame that is wrong is a bad request");
   require(error.id.has_value() != error.frame.has_value(), "an error has an id or a frame");
-  require(!error.id || (!error.id->empty() && error.id->size() <= limits::kIdBytes), "an id is within bounds");
+  require(!error.id || (!error.id->empty() && error.id->size() <= limits::kIdBytes),
+          "an id is within bounds");
   require(!error.frame || error.frame->size() <= kTypeBytes, "a frame's type is cut");
   const bool has_type = error.id || !error.frame->empty();
   require(!has_type || error.field, "an error of a frame names the field");
@@ -24,11 +26,13 @@ void check(const Error& error) {
 }
 
 void check(const Suggest& suggest) {
-  require(suggest.n >= limits::kSuggestions.min && suggest.n <= limits::kSuggestions.max, "n is within bounds");
+  require(suggest.n >= limits::kSuggestions.min && suggest.n <= limits::kSuggestions.max,
+          "n is within bounds");
   require(suggest.stop.size() <= limits::kStopStrings, "so many stop strings");
   for (const auto& point : suggest.resume.value_or(std::vector<ResumePoint>())) {
     require(point.index >= 0 && point.index < suggest.n, "what is resumed is asked for");
-    require(point.tokens.size() <= static_cast<std::size_t>(suggest.max_tokens), "no more tokens than asked for");
+    require(point.tokens.size() <= static_cast<std::size_t>(suggest.max_tokens),
+            "no more tokens than asked for");
   }
 }
 

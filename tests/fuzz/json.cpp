@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(!fault->message.empty(), "a fault has a message");
   } else {
     const auto again = parse_json(dump_json(std::get<Json>(parsed)));
-    require(again.index() == 0 && std::get<Json>(again) == std::get<Json>(parsed), "read, written, read: equal");
+    require(again.index() == 0 && std::get<Json>(again) == std::get<Json>(parsed),
+            "read, written, read: equal");
   }
 
   // Any bytes can be a string: they are written as JSON that is read, and what was read is written alike.
@@ -26,6 +27,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string rewritten;
   append_json_string(rewritten, repaired);
   require(rewritten == written, "a repaired string stays as it is");
-  require(dump_json(Json(std::string(text))) == dump_json(Json(repaired)), "both writers repair alike");
   return 0;
 }

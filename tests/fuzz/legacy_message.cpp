@@ -15,7 +15,8 @@ namespace {
 const Router kRouter({{.name = "gpt2-medium", .aliases = {"gpt2"}}, {.name = "gpt2-medium-hp"}});
 
 void check(const LegacyRequest& request) {
-  require(!request.prompt.empty() && strip(request.prompt) == request.prompt, "a prompt is trimmed, not blank");
+  require(!request.prompt.empty() && strip(request.prompt) == request.prompt,
+          "a prompt is trimmed, not blank");
   require(kRouter.model_named(request.model) == request.model, "a model is one of ours, its alias resolved");
   require(request.batch_size >= 1 && request.batch_size <= 10, "batch_size is within bounds");
   require(request.length >= 1 && request.length <= 256, "length is within bounds");

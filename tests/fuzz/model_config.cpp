@@ -1,7 +1,6 @@
 // config.json: what is accepted is a shape that a model can have; an error names the file.
 
 #include "model-service/gpt2/config.hpp"
-
 #include "tests/fuzz/fuzz.hpp"
 
 using inkfleet::fuzz::require;

@@ -20,7 +20,8 @@ void check(std::span<const std::byte> beginning, std::uint64_t file_bytes) {
   try {
     header = read_packed_header(beginning, file_bytes);
   } catch (const PackedFileError& error) {
-    require(std::string_view(error.what()).find("expected") != std::string_view::npos, "an error says what was expected");
+    require(std::string_view(error.what()).find("expected") != std::string_view::npos,
+            "an error says what was expected");
     return;
   }
   require(header.payload_bytes == file_bytes - kPackedPage, "the payload is all there");
@@ -34,7 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto input = std::as_bytes(std::span(data, size));
   check(input, size);
 
-  // As a whole page whose checksum fits: mutations never guess one. The page's own number says how long the file is.
+  // As a whole page whose checksum fits: mutations never guess one. The page's own number says how long the
+  // file is.
   PackedPage page{};
   std::copy_n(input.begin(), std::min(input.size(), page.size()), page.begin());
   const std::uint64_t checksum = xxh64(std::span(page).subspan(kChecked));

@@ -1,4 +1,5 @@
-// Gives a target its kept inputs, the seeds and what was once found, without libFuzzer: this is what `make test` runs.
+// Gives a target its kept inputs, the seeds and what was once found, without libFuzzer: this is what `make
+// test` runs.
 
 #include <algorithm>
 #include <iterator>

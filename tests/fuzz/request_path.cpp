@@ -16,7 +16,8 @@ const Router kRouter({{.name = "gpt2-medium", .aliases = {"gpt2", "g"}}, {.name 
 void check(std::string_view path, const Router::Target& target) {
   require(kRouter.model_named(target.model) == target.model, "a target is a model's own name");
   require(target.rest.empty() || target.rest.starts_with('/'), "the rest is a path");
-  require(target.rest.data() >= path.data() && target.rest.data() + target.rest.size() <= path.data() + path.size(),
+  require(target.rest.data() >= path.data() &&
+              target.rest.data() + target.rest.size() <= path.data() + path.size(),
           "the rest is a part of the path");
   const auto again = kRouter.target_of("/" + target.model + std::string(target.rest));
   require(again && again->model == target.model, "the model's own path leads to it");
@@ -34,11 +35,11 @@ std::string escaped(std::string_view name) {
 }
 
 void check(const LegacyPath& path) {
-  require(!path.name.empty() && path.name.size() <= 64 * 4 + 3, "a name is within bounds");
+  require(!path.name.empty() && path.name.size() <= 256, "a name is within bounds");
   require(path.name.find('/') == path.name.npos, "a name has no slash");
-  const auto again = parse_legacy_path(
-      (path.test ? "/ws/test/writeup/text_generation/session/" : "/ws/async/writeup/text_generation/session/") +
-      escaped(path.name) + "/");
+  const auto again = parse_legacy_path((path.test ? "/ws/test/writeup/text_generation/session/"
+                                                  : "/ws/async/writeup/text_generation/session/") +
+                                       escaped(path.name) + "/");
   require(again && again->name == path.name && again->test == path.test, "read, written, read: equal");
 }
 

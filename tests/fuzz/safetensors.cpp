@@ -13,7 +13,8 @@ void check(const gpt2::SafetensorsFile& file, std::size_t size) {
   std::size_t sum = 0;
   for (const auto& [name, tensor] : file.tensors()) {
     require(tensor.elements() >= 0, "there are no fewer elements than none");
-    require(static_cast<std::size_t>(tensor.elements()) <= tensor.bytes.size(), "an element has a byte or more");
+    require(static_cast<std::size_t>(tensor.elements()) <= tensor.bytes.size(),
+            "an element has a byte or more");
     sum += tensor.bytes.size();
     unsigned touched = 0;
     for (const std::byte b : tensor.bytes) touched += std::to_integer<unsigned>(b);

@@ -41,7 +41,8 @@ std::string written(const std::vector<std::string>& events) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto stream = inkfleet::fuzz::text_of(data, size);
   const auto whole = events_of(stream, size + 1);
-  require(events_of(stream, 1) == whole && events_of(stream, 7) == whole, "the same events wherever it is cut");
+  require(events_of(stream, 1) == whole && events_of(stream, 7) == whole,
+          "the same events wherever it is cut");
   require(events_of(written(whole), size + 1) == whole, "read, written, read: equal");
   return 0;
 }

@@ -9,7 +9,8 @@ using inkfleet::fuzz::require;
 using namespace inkfleet::tokenizer;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto tokenizer = load_tokenizer_json(INKFLEET_SOURCE_DIR "/tests/data/tokenizer/small-tokenizer.json");
+  static const auto tokenizer =
+      load_tokenizer_json(INKFLEET_SOURCE_DIR "/tests/data/tokenizer/small-tokenizer.json");
   const auto bytes = inkfleet::fuzz::text_of(data, size);
   const auto text = repaired(bytes);
   require(valid_prefix(text) == text.size() && repaired(text) == text, "repaired text is whole characters");
@@ -22,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string from_bytes, from_tokens;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     of_bytes.push(bytes.substr(i, 1), from_bytes);
-    require(of_bytes.pending() <= 3 && valid_prefix(from_bytes) == from_bytes.size(), "a stream is whole characters");
+    require(of_bytes.pending() <= 3 && valid_prefix(from_bytes) == from_bytes.size(),
+            "a stream is whole characters");
   }
   for (const auto id : ids) of_tokens.push(tokenizer->token_bytes(id), from_tokens);
   of_bytes.finish(from_bytes);

@@ -1,4 +1,5 @@
-// vocab.json, merges.txt and the small files beside them: what loads encodes any text; an error names a file of the folder.
+// vocab.json, merges.txt and the small files beside them: what loads encodes any text; an error names a file
+// of the folder.
 
 #include <array>
 
@@ -30,6 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const fuzz::Folder folder;
   write_files(folder, fuzz::text_of(data, size));
   std::unique_ptr<tokenizer::Tokenizer> loaded;
-  if (fuzz::loads(folder.path(), [&] { loaded = tokenizer::load_tokenizer(folder.path()); })) fuzz::check(*loaded);
+  if (fuzz::loads(folder.path(), [&] { loaded = tokenizer::load_tokenizer(folder.path()); }))
+    fuzz::check(*loaded);
   return 0;
 }

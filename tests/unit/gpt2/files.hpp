@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -55,6 +55,12 @@ inline std::string read_file(const fs::path& path) {
 inline std::string safetensors(const std::string& header, const std::string& data) {
   const std::uint64_t length = header.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + header + data;
+}
+
+/// A JSON list in a list in a list, deeper than any program that writes it by recursion survives.
+inline std::string nested_lists() {
+  constexpr std::size_t kDepth = 200'000;
+  return std::string(kDepth, '[') + std::string(kDepth, ']');
 }
 
 /// The message of what `f` throws; empty if it does not.

@@ -306,5 +306,17 @@ TEST_F(VocabAndMerges, RefusesBrokenFilesBeside) {
   EXPECT_THAT(error(), HasSubstr("tokenizer_config.json: expected JSON"));
 }
 
+// Deliberate breaks: shown() without nests_deeper() overflows the stack; without the second `catch`
+// in read_json_object() the message names no file.
+TEST(LoadTokenizer, SurvivesWhatTheJsonLibraryDoesNot) {
+  constexpr std::size_t kDepth = 200'000;
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", R"({"model": )" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}");
+  EXPECT_THAT(error_of(folder.path()),
+              HasSubstr("tokenizer.json: model: expected an object, found array of 1 element"));
+  folder.write("tokenizer.json", R"({"model": 1e999})");
+  EXPECT_THAT(error_of(folder.path()), HasSubstr("tokenizer.json: expected JSON, found a number beyond"));
+}
+
 }  // namespace
 }  // namespace inkfleet::tokenizer
