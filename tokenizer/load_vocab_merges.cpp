@@ -91,6 +91,7 @@ class NamedTokens {
 
   [[nodiscard]] std::vector<AddedToken> take() {
     std::vector<AddedToken> tokens;
+    tokens.reserve(tokens_.size());
     for (auto& [content, token] : tokens_) tokens.push_back(std::move(token));
     return tokens;
   }
