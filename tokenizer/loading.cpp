@@ -61,7 +61,7 @@ std::string shown(const nlohmann::json& value) {
     return std::string(value.type_name()) + " of " + std::to_string(value.size()) +
            (value.size() == 1 ? " element" : " elements");
   }
-  const std::string text = value.dump(-1, ' ', true);
+  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   return text.size() <= kShownLength ? text : text.substr(0, kShownLength) + "...";
 }
 

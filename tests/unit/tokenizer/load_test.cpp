@@ -243,6 +243,8 @@ TEST_F(VocabAndMerges, RefusesBrokenMerges) {
   EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt: line 10"), HasSubstr("found \"a b c\"")));
   merges_ = "#version: 0.2\nq zz\n";
   EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt"), HasSubstr("no token \"zz\"")));
+  merges_ = "#version: 0.2\ne \x94\n";
+  EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt"), HasSubstr("no token \"\\ufffd\"")));
   merges_ = "#version: 0.2\n";
   EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt: expected at least one merge"), HasSubstr("found none")));
   std::filesystem::remove(folder_.path() / "merges.txt");
