@@ -5,7 +5,8 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test chaos test-sanitized cuda-probe bench bench-quick format check-format clean
+.PHONY: help build demo test chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed tidy-setup cuda-probe bench \
+        bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,38 @@ test-sanitized: ## the tests of all that has no torch, under AddressSanitizer an
 	@cmake --preset asan --log-level=NOTICE
 	@cmake --build --preset asan --parallel $(JOBS)
 	@ctest --preset asan --parallel $(JOBS)
+
+test-threads: ## the tests of what has threads and no torch, under ThreadSanitizer
+	@scripts/install-packages
+	@cmake --preset tsan --log-level=NOTICE
+	@cmake --build --preset tsan --parallel $(JOBS)
+	@ctest --preset tsan --parallel $(JOBS)
+
+test-asan-service: ## the programs, libtorch included, under AddressSanitizer and UBSan: a handful of the end-to-end tests
+	@scripts/install-packages
+	@scripts/fetch-libtorch
+	@cmake --preset asan-service --log-level=NOTICE
+	@cmake --build --preset asan-service --parallel $(JOBS)
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan-service/bin
+
+fuzz: ## give every parser of bytes from outside mutated ones, with libFuzzer (FUZZ_SECONDS=20 for each)
+	@scripts/install-packages
+	@scripts/install-clang
+	@cmake --preset fuzz --log-level=NOTICE
+	@cmake --build --preset fuzz --parallel $(JOBS)
+	@JOBS=$(JOBS) scripts/fuzz $(CURDIR)/build/fuzz/bin
+
+tidy: tidy-setup ## clang-tidy over all sources (half an hour on two cores)
+	@JOBS=$(JOBS) scripts/tidy build/$(PRESET)
+
+tidy-changed: tidy-setup ## clang-tidy over the sources that differ from origin/main
+	@JOBS=$(JOBS) scripts/tidy build/$(PRESET) --changed
+
+tidy-setup:
+	@scripts/install-packages
+	@scripts/install-clang
+	@scripts/fetch-libtorch
+	@cmake --preset $(PRESET) --log-level=NOTICE
 
 cuda-probe: ## compile the CUDA health probe with nvcc (104 MB of wheels, once) and test it, with a GPU or without
 	@scripts/install-packages

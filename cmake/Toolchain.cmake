@@ -26,6 +26,15 @@ add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
 if(INKFLEET_SANITIZE)
   add_compile_options(-fsanitize=${INKFLEET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${INKFLEET_SANITIZE})
+  # Access to an empty optional, to an element beyond the end, ...: the standard library looks, too.
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
+if(INKFLEET_SANITIZE MATCHES "thread")
+  # ThreadSanitizer does not know Asio's fences, and GCC says so at each of them.
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+endif()
+if(INKFLEET_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Includes are written from the root of the tree: #include "tokenizer/bpe.hpp"

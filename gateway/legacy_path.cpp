@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kLive = "/ws/async/writeup/text_generation/session/";
 constexpr std::string_view kTest = "/ws/test/writeup/text_generation/session/";
 constexpr std::size_t kNameCharacters = 64;
+constexpr std::size_t kNameBytes = 4 * kNameCharacters;  // of text that is no UTF-8, too
 
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string decoded;
@@ -42,7 +43,8 @@ std::optional<LegacyPath> parse_legacy_path(std::string_view path) {
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (rest.find('/') != rest.npos) return std::nullopt;
   auto name = percent_decode(rest);
-  if (!name || name->empty() || characters(*name) > kNameCharacters) return std::nullopt;
+  if (!name || name->empty() || name->size() > kNameBytes) return std::nullopt;
+  if (characters(*name) > kNameCharacters) return std::nullopt;
   if (name->find('/') != name->npos) return std::nullopt;
   return LegacyPath{std::move(*name), test};
 }

@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kFailure = 1;
 constexpr int kWrongUsage = 2;
+constexpr std::size_t kMessageBytes = 2'000;
 constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
 
 /// One JSON object a line; what a message holds cannot break out of it.
@@ -37,6 +38,15 @@ class JsonFormatter : public spdlog::formatter {
   }
   std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
 };
+
+/// An error for a person's terminal: what a file or flag brought into it can neither break out of the line
+/// nor fill the screen.
+std::string one_line(std::string_view message) {
+  std::string line(message.substr(0, kMessageBytes));
+  std::ranges::replace_if(
+      line, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  return line.size() < message.size() ? line + "..." : line;
+}
 
 void add_environment_names(CLI::App& cli) {
   for (CLI::Option* option : cli.get_options()) {
@@ -68,7 +78,7 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return cli_.exit(asked);
   } catch (const CLI::ParseError& wrong) {
-    std::cerr << "error: " << wrong.what() << "; see " << cli_.get_name() << " --help\n";
+    std::cerr << "error: " << one_line(wrong.what()) << "; see " << cli_.get_name() << " --help\n";
     return kWrongUsage;
   }
   try {
@@ -77,7 +87,7 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
     return 0;
   } catch (const std::exception& e) {
     spdlog::default_logger()->flush();
-    std::cerr << "error: " << e.what() << std::endl;
+    std::cerr << "error: " << one_line(e.what()) << '\n';
     return kFailure;
   }
 }

@@ -69,7 +69,7 @@ std::variant<ResumePoint, std::string> read_resume_point(const Json& point, cons
     return "index must be " + describe(range) + "; given: " + describe(*index_field);
   }
   auto tokens = read_tokens(point, suggest.max_tokens);
-  if (auto* fault = std::get_if<std::string>(&tokens)) return *std::move(fault);
+  if (auto* fault = std::get_if<std::string>(&tokens)) return std::move(*fault);
   return ResumePoint{static_cast<int>(*index), std::get<std::vector<TokenId>>(std::move(tokens))};
 }
 

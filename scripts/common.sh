@@ -7,6 +7,24 @@ mkdir -p "$cache"
 say() { printf '\n== %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# install_debian_packages PACKAGE...: installs those that are missing.
+install_debian_packages() {
+  local package sudo= missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  say "Debian packages: ${missing[*]}"
+  command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; install these yourself: ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "run as root, or install these yourself: ${missing[*]}"
+    sudo=sudo
+  fi
+  $sudo apt-get -q update
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+}
+
 # make_python_env NAME REQUIREMENTS: a virtual environment in the cache that holds exactly what the file
 # asks for; made again when the file changes. Its path is left in $python_env.
 make_python_env() {

@@ -31,7 +31,7 @@ void read_merges(const Path& file, BpeFiles& files) {
     const auto merge = split_at_space(line);
     if (!merge) {
       fail(file.string() + ": line " + std::to_string(number), "two tokens with a space between",
-           std::string(1, '"').append(line.substr(0, 80)) + '"');
+           shown(json(line)));
     }
     files.merges.push_back(*merge);
   }
@@ -91,6 +91,7 @@ class NamedTokens {
 
   [[nodiscard]] std::vector<AddedToken> take() {
     std::vector<AddedToken> tokens;
+    tokens.reserve(tokens_.size());
     for (auto& [content, token] : tokens_) tokens.push_back(std::move(token));
     return tokens;
   }

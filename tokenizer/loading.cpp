@@ -1,5 +1,6 @@
 #include "tokenizer/loading.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,15 @@ namespace inkfleet::tokenizer {
 namespace {
 
 constexpr std::size_t kShownLength = 80;
+constexpr int kShownLevels = 4;
+
+/// A file may nest as deeply as it likes, and the JSON library writes by recursion.
+bool nests_deeper(const nlohmann::json& value, int levels) {
+  return value.is_structured() &&
+         (levels == 0 || std::any_of(value.begin(), value.end(), [levels](const nlohmann::json& element) {
+            return nests_deeper(element, levels - 1);
+          }));
+}
 
 }  // namespace
 
@@ -39,16 +49,19 @@ nlohmann::json read_json_object(const std::filesystem::path& file) {
     fail(file.string(), "JSON",
          "an error at byte " + std::to_string(error.byte) + " of " + std::to_string(content.size()) +
              " (is the file complete?)");
+  } catch (const nlohmann::json::out_of_range&) {
+    fail(file.string(), "JSON", "a number beyond what a double holds");
   }
   if (!json.is_object()) fail(file.string(), "a JSON object", shown(json));
   return json;
 }
 
 std::string shown(const nlohmann::json& value) {
-  if (value.is_structured() && value.size() > 8) {
-    return std::string(value.type_name()) + " of " + std::to_string(value.size()) + " elements";
+  if (value.is_structured() && (value.size() > 8 || nests_deeper(value, kShownLevels))) {
+    return std::string(value.type_name()) + " of " + std::to_string(value.size()) +
+           (value.size() == 1 ? " element" : " elements");
   }
-  const std::string text = value.dump(-1, ' ', true);
+  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   return text.size() <= kShownLength ? text : text.substr(0, kShownLength) + "...";
 }
 

@@ -41,8 +41,9 @@ std::optional<proto::Delta> TextStream::take() {
   delta.offset = sent_;
   delta.text = text_end > sent_text_ ? text_.substr(sent_text_, text_end - sent_text_) : "";
   for (std::size_t i = 0; i < count; ++i) {
-    delta.tokens.push_back(held_[i].token);
-    if (held_[i].logprob) delta.logprobs.push_back(std::move(*held_[i].logprob));
+    auto& held = held_[i];
+    delta.tokens.push_back(held.token);
+    if (held.logprob) delta.logprobs.push_back(*std::move(held.logprob));
   }
   held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(count));
   sent_ += static_cast<int>(count);

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <iterator>
 #include <stdexcept>
+#include <variant>
+
+#include "proto/json.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using proto::Json;
 
 constexpr std::string_view kPrefix = "transformer.";
 
@@ -19,7 +22,9 @@ constexpr std::string_view kPrefix = "transformer.";
 
 std::vector<fs::path> read_index(const fs::path& index) {
   std::ifstream stream(index);
-  const Json json = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  const auto parsed = proto::parse_json(text);
+  const Json json = parsed.index() == 0 ? std::get<Json>(parsed) : Json();
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (map == json.end() || !map->is_object()) fail(index, "weight_map: expected an object, found none");
   std::set<std::string> names;
@@ -35,6 +40,7 @@ std::vector<fs::path> read_index(const fs::path& index) {
   }
   if (names.empty()) fail(index, "weight_map: expected at least one tensor, found none");
   std::vector<fs::path> files;
+  files.reserve(names.size());
   for (const std::string& name : names) files.push_back(index.parent_path() / name);
   return files;
 }

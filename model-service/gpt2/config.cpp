@@ -1,16 +1,20 @@
 #include "model-service/gpt2/config.hpp"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
+
+#include "proto/json.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {
 
-using Json = nlohmann::json;
+using proto::Json;
 
 constexpr std::int64_t kMaxExtent = 1 << 24;
 constexpr int kEndOfTextOfGpt2 = 50256;
@@ -21,7 +25,9 @@ class Keys {
   explicit Keys(std::filesystem::path path) : path_(std::move(path)) {
     std::ifstream stream(path_);
     if (!stream) throw std::runtime_error(path_.string() + ": cannot open: expected the model's config.json");
-    json_ = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    auto parsed = proto::parse_json(text);
+    if (auto* json = std::get_if<Json>(&parsed)) json_ = std::move(*json);
     if (!json_.is_object())
       throw std::runtime_error(path_.string() + ": expected a JSON object, found something else");
   }

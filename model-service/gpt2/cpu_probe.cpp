@@ -10,7 +10,7 @@ namespace inkfleet::gpt2 {
 bool probe_cpu() {
   at::set_num_threads(1);  // of this thread
   const auto numbers = at::arange(1, 65, at::TensorOptions(at::kFloat));
-  constexpr float kSumOfSquares = 64 * 65 * 129 / 6;
+  constexpr float kSumOfSquares = 64.F * 65.F * 129.F / 6.F;
   return at::dot(numbers, numbers).item<float>() == kSumOfSquares;
 }
 

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <utility>
+#include <variant>
+
+#include "proto/json.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {
 
-using Json = nlohmann::json;
+using proto::Json;
 
 constexpr std::uint64_t kLengthBytes = 8;
 
@@ -54,10 +56,12 @@ std::uint64_t header_length(const Source& source, std::span<const std::byte> fil
 }
 
 Json parse_header(const Source& source, std::span<const std::byte> text) {
-  const auto* begin = reinterpret_cast<const char*>(text.data());
-  Json header = Json::parse(begin, begin + text.size(), nullptr, /*allow_exceptions=*/false);
-  if (!header.is_object()) source.fail("header: expected a JSON object, found something else");
-  return header;
+  auto parsed = proto::parse_json({reinterpret_cast<const char*>(text.data()), text.size()});
+  auto* header = std::get_if<Json>(&parsed);
+  if (header == nullptr || !header->is_object()) {
+    source.fail("header: expected a JSON object, found something else");
+  }
+  return std::move(*header);
 }
 
 TensorShape read_shape(const Source& source, const std::string& name, const Json& entry) {
@@ -76,13 +80,13 @@ TensorShape read_shape(const Source& source, const std::string& name, const Json
 std::uint64_t bytes_of(const Source& source, const std::string& name, const TensorView& tensor) {
   const auto element = bytes_per_element(tensor.dtype);
   if (!element) source.fail(name, "dtype: expected one of the format, found " + tensor.dtype);
-  std::uint64_t bytes = *element;
+  auto bytes = static_cast<std::int64_t>(*element);
   for (const std::int64_t extent : tensor.shape) {
-    if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(extent), &bytes)) {
+    if (__builtin_mul_overflow(bytes, extent, &bytes)) {
       source.fail(name, "shape " + to_string(tensor.shape) + ": its size overflows");
     }
   }
-  return bytes;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 std::pair<std::uint64_t, std::uint64_t> read_offsets(const Source& source, const std::string& name,

@@ -203,6 +203,8 @@ Weights lay_out(Layout layout, const Tables& tables, const Config& config, const
   auto wpe = layout.embedding("wpe.weight", tables.wpe);
   std::vector<Block> h;
   for (int layer = 0; layer < config.layers; ++layer) {
+    // n_layer comes from outside and is proved by the tensors that are found: nothing is reserved for it.
+    // NOLINTNEXTLINE(performance-inefficient-vector-operation)
     h.push_back(lay_out_block(layout, "h." + std::to_string(layer) + ".", config));
   }
   const LayerNorm ln_f = layout.layer_norm("ln_f", config.width);

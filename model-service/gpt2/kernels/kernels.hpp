@@ -60,7 +60,8 @@ struct AttentionLayer {
 using Attend = void (*)(const AttentionLayer& layer, const AttentionGroup& group, int head, float* scratch);
 
 constexpr std::size_t query_scratch(int head_dim) {
-  return static_cast<std::size_t>(kRowGroup) * ((head_dim + kQueryChunk - 1) / kQueryChunk * kQueryChunk);
+  const int chunks = (head_dim + kQueryChunk - 1) / kQueryChunk;
+  return static_cast<std::size_t>(kRowGroup) * static_cast<std::size_t>(chunks) * kQueryChunk;
 }
 
 /// Floats of scratch that attention over up to `context` positions and heads up to `head_dim` wide needs.

@@ -46,9 +46,9 @@ TEST(LegacyPath, NamesAreAnyTextUpTo64CharactersWithoutASlash) {
   const std::string base = "/ws/async/writeup/text_generation/session/";
   EXPECT_EQ(parse_legacy_path(base + "%C3%A9%20%41/")->name, "\u00e9 A");
   EXPECT_TRUE(parse_legacy_path(base + std::string(64, 'x') + "/"));
-  for (const auto& bad :
-       {std::string("/"), std::string(65, 'x') + "/", std::string("a/b/"), std::string("a%2Fb/"),
-        std::string("%zz/"), std::string("%4"), std::string("%-1/"), std::string()}) {
+  for (const auto& bad : {std::string("/"), std::string(65, 'x') + "/", std::string("a/b/"),
+                          std::string("a%2Fb/"), std::string("%zz/"), std::string("%4"), std::string("%-1/"),
+                          std::string(257, '\x80'), std::string()}) {
     EXPECT_FALSE(parse_legacy_path(base + bad)) << bad;
   }
 }

@@ -5,79 +5,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "model-service/gpt2/cpu_model.hpp"
-#include "model-service/gpt2/safetensors.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2::testing {
 
-namespace fs = std::filesystem;
 using engine::BlockId;
 using engine::StepSlice;
 using engine::TokenId;
-
-inline const fs::path kSource = INKFLEET_SOURCE_DIR;
-inline const fs::path kData = kSource / "tests/data/gpt2";
-
-/// A folder of the running test's own, removed afterwards.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "inkfleet-gpt2-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-inline void write_file(const fs::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
-inline std::string read_file(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// The bytes of a safetensors file with that header.
-inline std::string safetensors(const std::string& header, const std::string& data) {
-  const std::uint64_t length = header.size();
-  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + header + data;
-}
-
-/// The message of what `f` throws; empty if it does not.
-template <class Function>
-std::string error_of(Function f) {
-  try {
-    f();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return {};
-}
-
-/// One recorded tensor of a file that record.py wrote.
-template <class Element>
-std::vector<Element> recorded(const SafetensorsFile& file, const std::string& name) {
-  const auto bytes = file.tensors().at(name).bytes;
-  std::vector<Element> values(bytes.size() / sizeof(Element));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
 
 inline std::unique_ptr<CpuModel> load(const fs::path& folder, int threads = 2) {
   return load_model(folder, {.threads = threads, .kv_bytes = std::size_t{256} << 20});

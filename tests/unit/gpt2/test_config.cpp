@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model-service/gpt2/config.hpp"
-#include "tests/unit/gpt2/support.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {
@@ -110,6 +110,15 @@ TEST_F(ConfigFile, RefusesAFileThatIsNone) {
   EXPECT_EQ(error_of([&] { read("{\"model_type\":"); }),
             path + ": expected a JSON object, found something else");
   EXPECT_EQ(error_of([&] { read("[1]"); }), path + ": expected a JSON object, found something else");
+}
+
+// Deliberate break: with the JSON library's own parser, which has no limit, the message's writing overflows
+// the stack.
+TEST_F(ConfigFile, RefusesEndlessNesting) {
+  const std::string message =
+      error_of([&] { read(R"({"model_type": "gpt2", "vocab_size": )" + nested_lists() + "}"); });
+  EXPECT_EQ(message,
+            (folder_.path() / "config.json").string() + ": expected a JSON object, found something else");
 }
 
 }  // namespace

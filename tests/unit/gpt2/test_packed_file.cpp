@@ -1,7 +1,7 @@
 // The format of packed weights, without any file.
 #include "model-service/gpt2/packed_file.hpp"
 #include "model-service/gpt2/xxh64.hpp"
-#include "tests/unit/gpt2/support.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {

@@ -1,5 +1,5 @@
 #include "model-service/gpt2/safetensors.hpp"
-#include "tests/unit/gpt2/support.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {
@@ -48,6 +48,8 @@ TEST_F(Safetensors, RefusesABrokenHeader) {
   EXPECT_EQ(error(safetensors("{}", "").substr(0, 9)), "truncated: expected a header of 2 bytes, found 1");
   EXPECT_EQ(error(safetensors("{\"a\":", "")), "header: expected a JSON object, found something else");
   EXPECT_EQ(error(safetensors("[]", "")), "header: expected a JSON object, found something else");
+  EXPECT_EQ(error(safetensors(R"({"a":)" + nested_lists() + "}", "")),
+            "header: expected a JSON object, found something else");
   EXPECT_EQ(error(safetensors("", "")), "header: expected a JSON object, found something else");
 }
 
@@ -76,6 +78,8 @@ TEST_F(Safetensors, RefusesSizesThatDoNotFit) {
             "tensor a: F32 [3]: expected 12 bytes, found 8");
   EXPECT_EQ(error_with(R"({"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]})"),
             "tensor a: shape [4611686018427387904, 4]: its size overflows");
+  EXPECT_EQ(error_with(R"({"dtype":"U8","shape":[9223372036854775807,2,0],"data_offsets":[0,0]})"),
+            "tensor a: shape [9223372036854775807, 2, 0]: its size overflows");
 }
 
 TEST_F(Safetensors, RefusesTensorsThatOverlap) {

@@ -2,7 +2,7 @@
 
 #include "model-service/gpt2/sha256.hpp"
 #include "model-service/gpt2/weights_hash.hpp"
-#include "tests/unit/gpt2/support.hpp"
+#include "tests/unit/gpt2/files.hpp"
 
 namespace inkfleet::gpt2 {
 namespace {

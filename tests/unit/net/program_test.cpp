@@ -46,6 +46,14 @@ TEST(Program, FailuresAreOneLineAndExitOne) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(run(program, {}, [] { throw std::runtime_error("no such file: x.json; create it"); }), 1);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "error: no such file: x.json; create it\n");
+
+  testing::internal::CaptureStderr();
+  const std::string from_a_file = "x.json: \n\x1b[2J" + std::string(5'000, 'k');
+  EXPECT_EQ(run(program, {}, [&] { throw std::runtime_error(from_a_file); }), 1);
+  const std::string line = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(line, testing::StartsWith("error: x.json:   [2Jkkk"));
+  EXPECT_THAT(line, testing::EndsWith("k...\n"));
+  EXPECT_LT(line.size(), 2'100u);
 }
 
 TEST(Program, WrongUsageExitsTwo) {

@@ -243,6 +243,8 @@ TEST_F(VocabAndMerges, RefusesBrokenMerges) {
   EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt: line 10"), HasSubstr("found \"a b c\"")));
   merges_ = "#version: 0.2\nq zz\n";
   EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt"), HasSubstr("no token \"zz\"")));
+  merges_ = "#version: 0.2\ne \x94\n";
+  EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt"), HasSubstr("no token \"\\ufffd\"")));
   merges_ = "#version: 0.2\n";
   EXPECT_THAT(error(), AllOf(HasSubstr("merges.txt: expected at least one merge"), HasSubstr("found none")));
   std::filesystem::remove(folder_.path() / "merges.txt");
@@ -304,6 +306,18 @@ TEST_F(VocabAndMerges, RefusesBrokenFilesBeside) {
   EXPECT_THAT(error(), HasSubstr("\"<end>\" with id 300"));
   folder_.write("tokenizer_config.json", "{");
   EXPECT_THAT(error(), HasSubstr("tokenizer_config.json: expected JSON"));
+}
+
+// Deliberate breaks: shown() without nests_deeper() overflows the stack; without the second `catch`
+// in read_json_object() the message names no file.
+TEST(LoadTokenizer, SurvivesWhatTheJsonLibraryDoesNot) {
+  constexpr std::size_t kDepth = 200'000;
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", R"({"model": )" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}");
+  EXPECT_THAT(error_of(folder.path()),
+              HasSubstr("tokenizer.json: model: expected an object, found array of 1 element"));
+  folder.write("tokenizer.json", R"({"model": 1e999})");
+  EXPECT_THAT(error_of(folder.path()), HasSubstr("tokenizer.json: expected JSON, found a number beyond"));
 }
 
 }  // namespace
