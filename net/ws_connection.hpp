@@ -47,6 +47,7 @@ class WsConnection : public std::enable_shared_from_this<WsConnection<Layer>> {
  private:
   asio::awaitable<void> read_loop();
   asio::awaitable<void> write_loop();
+  void gather(bool more_follows);
   asio::awaitable<bool> write(std::string text);
   asio::awaitable<bool> ping();
   asio::awaitable<void> say_goodbye();
@@ -73,6 +74,7 @@ class WsConnection : public std::enable_shared_from_this<WsConnection<Layer>> {
   asio::steady_timer room_;  // wakes the reader when the outbox has been emptied enough
   std::chrono::steady_clock::time_point next_ping_;
   std::chrono::steady_clock::time_point last_heard_;
+  bool gathering_ = false;  // the system holds back what is written
   bool over_ = false;
 };
 

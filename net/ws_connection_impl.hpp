@@ -1,5 +1,6 @@
 #pragma once
 
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -115,7 +116,9 @@ asio::awaitable<void> WsConnection<Layer>::write_loop() {
     } else if (const auto cause = outbox_.next_cause(); auto text = outbox_.pop()) {
       if (!reader_is_behind()) room_.cancel();
       if (cause && session_) session_->on_write(std::chrono::steady_clock::now() - *cause);
+      if (!outbox_.empty()) gather(true);
       ok = co_await write(std::move(*text));
+      if (outbox_.empty()) gather(false);
     } else if (goodbye_) {
       co_await say_goodbye();
       ok = false;
@@ -124,6 +127,21 @@ asio::awaitable<void> WsConnection<Layer>::write_loop() {
     }
   }
   drop();
+}
+
+/// While more is to be written the system holds back what does not fill a packet: the frames of a step leave,
+/// and wake whoever reads them, together. With the last one all is let go.
+template <class Layer>
+void WsConnection<Layer>::gather(bool more_follows) {
+  if (more_follows == gathering_ || over_) return;
+  gathering_ = more_follows;
+#ifdef TCP_CORK
+  if constexpr (requires { beast::get_lowest_layer(stream_).socket(); }) {
+    using Cork = asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_CORK>;
+    beast::error_code ignored;  // then they leave one by one
+    beast::get_lowest_layer(stream_).socket().set_option(Cork(more_follows), ignored);
+  }
+#endif
 }
 
 template <class Layer>

@@ -25,7 +25,7 @@ namespace {
 using engine::StepSlice;
 
 /// Rows of embeddings, and with them sixteen pages each, that are worth giving back.
-constexpr int kRowsThatTouchMuch = 128;
+constexpr int kRowsThatTouchMuch = 32;
 
 int last_position(const StepSlice& slice) {
   return slice.first_position + static_cast<int>(slice.tokens.size()) - 1;
