@@ -74,14 +74,11 @@ LoadedModel load_model(const ModelFlags& flags) {
   LoadedModel loaded;
   auto tokenizer = std::async(std::launch::async, [&] { return tokenizer::load_tokenizer(flags.folder); });
   const std::string weights_hash = gpt2::weights_hash(gpt2::find_weight_files(flags.folder));
-  loaded.model = gpt2::load_model(
-      flags.folder,
-      {.dtype = dtype,
-       .kv_dtype = dtype == gpt2::ComputeType::kInt8 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32,
-       .threads = flags.threads,
-       .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
-       .packed_cache = packed_cache(flags, weights_hash),
-       .progress = log_progress()});
+  loaded.model = gpt2::load_model(flags.folder, {.dtype = dtype,
+                                                 .threads = flags.threads,
+                                                 .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
+                                                 .packed_cache = packed_cache(flags, weights_hash),
+                                                 .progress = log_progress()});
   loaded.tokenizer = tokenizer.get();
   const auto& summary = loaded.model->summary();
   check_vocabulary(flags, *loaded.tokenizer, summary.vocab_size);
