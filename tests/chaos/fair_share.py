@@ -24,6 +24,7 @@ STEP_MS = 400  # added to a step of 64 suggestions: a service's capacity then, a
 SERVICE = ["--max-step-ms", 1000, "--prefix-cache", "off"]
 SHAPE = dict(n=4, max_tokens=6, temperature=0.9, deadline_ms=8_000)
 PROMPT_WORDS = 12
+LIMITS = {"live_requests": 10_000, "live_requests_per_caller": 10_000}  # they alone would keep much of the flood away
 WARMUP_S = 5
 WORDS = Path(programs.ROOT / "tests/data/texts/northanger-abbey-excerpt.txt").read_text().split()
 
@@ -132,7 +133,8 @@ def fair_share(stage, result, short):
     key_file = stage.folder / "keys"
     key_file.write_text("".join(f"key-{i} {key}\n" for i, key in enumerate(keys)))
     routes = [{"suffix": f"/model-{i}", "upstreams": [service.url]} for i, service in enumerate(services)]
-    gateway = stage.gateway([service.address for service in services], routes=routes, auth={"key_file": str(key_file)})
+    config = dict(routes=routes, auth={"key_file": str(key_file)}, limits=LIMITS)
+    gateway = stage.gateway([service.address for service in services], **config)
     asyncio.run(measure(result, [f"ws://{gateway.address}{route['suffix']}" for route in routes], keys, short))
     result.tell("resident_mb", sum(resident_mb(service.pid) for service in services))
 
