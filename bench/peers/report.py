@@ -7,6 +7,8 @@ import pathlib
 import statistics
 import sys
 
+import machine
+
 OURS = "inkfleet-int8"
 
 
@@ -88,14 +90,6 @@ def ours_table(results):
             yield f"| {title} | {value} |"
 
 
-def machine_line(results):
-    machine = results["machine"]
-    governor = f", governor {machine['governor']}" if machine["governor"] else ""
-    wanted = [flag for flag in machine["flags"] if flag in ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8")]
-    return (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}{governor}; "
-            f"{', '.join(wanted)}.")
-
-
 def versions(results):
     for system in results["systems"].values():
         if system["about"]:
@@ -103,7 +97,7 @@ def versions(results):
 
 
 def markdown(results):
-    lines = [f"`{results['command']}`, {results['date']}: {results['what']}.", "", machine_line(results), "",
+    lines = [f"`{results['command']}`, {results['date']}: {results['what']}.", "", machine.in_words(results["machine"]), "",
              *systems_table(results), "", *notes(results), "", *ours_table(results), "",
              "Versions and settings, as each system reports them:", "", *versions(results)]
     return "\n".join(lines) + "\n"
