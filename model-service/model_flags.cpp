@@ -46,11 +46,6 @@ gpt2::ComputeType compute_type(const std::string& dtype) {
   return dtype == "auto" ? gpt2::best_compute_type() : gpt2::compute_type(dtype);
 }
 
-/// What a product in int8 or bf16 gives has no more digits than fp16 keeps.
-gpt2::KvType kv_type(gpt2::ComputeType dtype) {
-  return dtype == gpt2::ComputeType::kFp32 ? gpt2::KvType::kFp32 : gpt2::KvType::kFp16;
-}
-
 }  // namespace
 
 void ModelFlags::add_to(CLI::App& cli) {
@@ -78,7 +73,6 @@ LoadedModel load_model(const ModelFlags& flags) {
   auto tokenizer = std::async(std::launch::async, [&] { return tokenizer::load_tokenizer(flags.folder); });
   const std::string weights_hash = gpt2::weights_hash(gpt2::find_weight_files(flags.folder));
   loaded.model = gpt2::load_model(flags.folder, {.dtype = dtype,
-                                                 .kv_dtype = kv_type(dtype),
                                                  .threads = flags.threads,
                                                  .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
                                                  .packed_cache = packed_cache(flags, weights_hash),

@@ -27,6 +27,19 @@ using engine::StepSlice;
 /// Rows of embeddings, and with them sixteen pages each, that are worth giving back.
 constexpr int kRowsThatTouchMuch = 32;
 
+KvType kv_type(const LoadOptions& options) {
+  if (options.kv_dtype) return *options.kv_dtype;
+  switch (options.dtype) {
+    case ComputeType::kInt8:
+      return KvType::kInt8;
+    case ComputeType::kBf16:  // whose products have fewer digits than fp16 keeps
+      return KvType::kFp16;
+    case ComputeType::kFp32:
+      break;
+  }
+  return KvType::kFp32;
+}
+
 int last_position(const StepSlice& slice) {
   return slice.first_position + static_cast<int>(slice.tokens.size()) - 1;
 }
@@ -173,7 +186,7 @@ std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const 
       .threads = std::max(threads, 1),
       .summary = std::move(summary),
       .weights = load_weights(checkpoint, config, options.dtype, options.packed_cache, options.progress),
-      .cache = KvCache(config, options.kv_dtype, options.kv_bytes)});
+      .cache = KvCache(config, kv_type(options), options.kv_bytes)});
   parts->make_pass(options.dtype);
   if (options.dtype == ComputeType::kInt8) rest_libtorch();
   return std::make_unique<CpuModel>(std::move(parts));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <thread>
 
@@ -17,7 +18,7 @@ namespace inkfleet::gpt2 {
 
 struct LoadOptions {
   ComputeType dtype = ComputeType::kFp32;
-  KvType kv_dtype = KvType::kFp32;  ///< of the cache of keys and values
+  std::optional<KvType> kv_dtype;   ///< of the cache of keys and values; by default dtype's, fp16 for bf16
   int threads = 0;                  ///< that a step may use; 0: as many as the machine has
   std::size_t kv_bytes = 1 << 30;   ///< for keys and values; must hold one full context
   PackedCacheOptions packed_cache;  ///< of int8; by default nothing is kept

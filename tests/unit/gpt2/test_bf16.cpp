@@ -12,10 +12,7 @@ namespace {
 using namespace testing;
 
 std::unique_ptr<CpuModel> load_bf16(const fs::path& folder) {
-  return load_model(folder, {.dtype = ComputeType::kBf16,
-                             .kv_dtype = KvType::kFp16,
-                             .threads = 2,
-                             .kv_bytes = std::size_t{256} << 20});
+  return load_model(folder, {.dtype = ComputeType::kBf16, .threads = 2, .kv_bytes = std::size_t{256} << 20});
 }
 
 /// Half of a step of 8 bits of mantissa: the most that rounding to bf16 changes a number, relative to it.
