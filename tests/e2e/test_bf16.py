@@ -15,7 +15,6 @@ ABLE = {"avx512bw", "avx512vl", "avx512dq"} <= FLAGS or "avx_ne_convert" in FLAG
 
 @pytest.mark.skipif(X86 and not ABLE, reason="oneDNN does not multiply in bf16 on this CPU")
 def test_a_service_in_bf16_answers_and_says_so(tmp_path, decode):
-    """Break: name the receipt's dtype after `exact` alone, as when there were two."""
     program = programs.start_model("gpt2-demo", tmp_path, extra=["--dtype", "bf16"])
     try:
         program.wait_listening().wait_ready()

@@ -42,7 +42,7 @@ class Bf16 : public ::testing::Test {
   }
 };
 
-// Turns red when: the weights stay in fp32 (too close); a result is read as fp32 that is bf16 (not a number).
+// Turns red when: the weights stay in fp32, which is too close.
 TEST_F(Bf16, TheDemoModelsLogitsAreTheReferencesButForRounding) {
   for (const std::string name : {"gpt2-demo", "gpt2-demo-wizards", "gpt2-demo-legal"}) {
     const SafetensorsFile file(kData / (name + ".safetensors"));
@@ -65,7 +65,6 @@ TEST_F(Bf16, TheDemoModelsLogitsAreTheReferencesButForRounding) {
   }
 }
 
-// Turns red when: a checkpoint's own bf16 is taken for fp16.
 TEST_F(Bf16, ACheckpointMayBeInAnyOfTheThreeFormats) {
   for (const std::string name : {"tiny", "tiny-f16", "tiny-bf16"}) {
     const SafetensorsFile file(kData / (name + ".safetensors"));
@@ -86,7 +85,6 @@ TEST_F(Bf16, ACheckpointMayBeInAnyOfTheThreeFormats) {
   }
 }
 
-// Turns red when: a product's results lose 4 more bits.
 TEST_F(Bf16, PerplexityIsThatOfFp32) {
   const fs::path folder = kSource / "models/gpt2-demo";
   const auto text = read_file(kSource / "tests/data/texts/northanger-abbey-excerpt.txt");
