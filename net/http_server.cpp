@@ -8,9 +8,11 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
 #include <list>
 #include <set>
 #include <stdexcept>
+#include <tuple>
 
 #include "net/address.hpp"
 #include "net/http_connection.hpp"
@@ -23,6 +25,8 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
+constexpr auto kLinger = std::chrono::seconds(1);
+constexpr std::size_t kMostLingering = 64;
 constexpr auto kDropTime = std::chrono::seconds(1);
 
 }  // namespace
@@ -43,6 +47,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   void receive(tcp::socket socket);
   void serve(tcp::socket socket, Visitor visitor);
   void refuse(tcp::socket socket, HttpResponse response);
+  static asio::awaitable<void> linger(tcp::socket socket);
   asio::awaitable<void> wait_until_all_gone(std::chrono::milliseconds limit);
 
   asio::any_io_executor executor_;
@@ -50,6 +55,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   std::list<std::shared_ptr<tcp::acceptor>> acceptors_;
   std::set<std::shared_ptr<HttpConnection>> connections_;
   asio::steady_timer all_gone_;
+  std::size_t lingering_ = 0;
   bool stopping_ = false;
 };
 
@@ -116,8 +122,8 @@ void HttpServer::State::serve(tcp::socket socket, Visitor visitor) {
         });
 }
 
-/// Says no and closes at once: whoever is refused holds nothing. What it has asked already is read, since
-/// closing with input unread would reset the connection before the answer is seen.
+/// Says no. What it asks is read until it hangs up, for a moment, since closing with input unread would reset the
+/// connection before the answer is seen; but only so many may linger.
 void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
   premises_.app.on_refused(response.result());
   if (premises_.options.tls) return;
@@ -126,8 +132,18 @@ void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
   const auto text = last_words(std::move(response));
   socket.write_some(asio::buffer(text), error);
   socket.shutdown(tcp::socket::shutdown_send, error);
-  std::array<char, 16 * 1024> unwanted;
-  socket.read_some(asio::buffer(unwanted), error);
+  if (lingering_ == kMostLingering) return;
+  ++lingering_;
+  spawn(executor_, "refused connection", linger(std::move(socket)), OnFailure::kEndTask,
+        [self = shared_from_this()] { --self->lingering_; });
+}
+
+asio::awaitable<void> HttpServer::State::linger(tcp::socket socket) {
+  beast::tcp_stream stream(std::move(socket));
+  stream.expires_after(kLinger);
+  std::array<char, 1024> unwanted;
+  beast::error_code error;
+  while (!error) std::tie(error, std::ignore) = co_await stream.async_read_some(asio::buffer(unwanted), kAwait);
 }
 
 asio::awaitable<void> HttpServer::State::stop(std::chrono::milliseconds limit) {

@@ -72,8 +72,10 @@ SENTENCES = {
                           f"{mb(m['peak_bytes'])} at most, {mb(m['after_bytes'])} afterwards, {mb(m['ready_bytes'])} before")],
     "start": lambda m: [("start to ready, nothing kept / kept by an earlier start",
                          seconds([m["first_seconds"], min(m["later_seconds"])]))],
-    "cancel": lambda m: [(f"tokens beyond those held when cancelling, p99 of {m['cancels']} (an upper bound)",
-                          f"{m['p99']}")],
+    "cancel": lambda m: [(f"steps computed for a suggestion after its cancel was read, p50 / p99 / most of {m['suggestions']:.0f}",
+                          f"{m['p50']:.0f} / {m['p99']:.0f} / {m['largest']:.0f}")],
+    "dtypes": lambda m: [(f"5 × 40 tokens in {dtype}: median, resident memory",
+                          f"{statistics.median(found['seconds']):.2f} s, {mb(found['bytes'])}") for dtype, found in m.items()],
     "perplexity": lambda m: [(f"perplexity of int8 over fp32, {name}", f"{ratio:.4f}")
                              for name, ratio in m["int8_over_fp32"].items()],
 }
