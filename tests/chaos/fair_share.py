@@ -105,7 +105,7 @@ async def flood(askers: list, capacity: Capacity, seconds: float) -> list:
 
 
 async def measure(result, doors: list, keys: list, short: bool) -> None:
-    seconds = 15 if short else 60
+    seconds = 10 if short else 60
     askers = [Asker(key, doors, seed) for seed, key in enumerate(keys)]
     async with AsyncExitStack() as stack:
         for asker in askers:

@@ -50,12 +50,12 @@ def resident_mb(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def memory_over(seconds: float, pid: int) -> tuple:
-    """After a fifth of the time, and at its end: minutes 2 and 10 of ten."""
-    time.sleep(seconds / 5)
-    early = resident_mb(pid)
-    time.sleep(4 * seconds / 5)
-    return early, resident_mb(pid)
+def memory_over(seconds: float, pid: int, early: float) -> tuple:
+    """After this part of the time, and at its end."""
+    time.sleep(early * seconds)
+    before = resident_mb(pid)
+    time.sleep((1 - early) * seconds)
+    return before, resident_mb(pid)
 
 
 def judge(result, step: dict, capacities: list, seconds: float) -> None:
@@ -74,10 +74,10 @@ def saturation(stage, result, short):
     [service] = stage.services(1, "--cache-mb", CACHE_MB)
     gateway = stage.gateway([service.address])
     capacity = capacity_of(stage.folder, gateway.url, short)
-    seconds, warmup = (40, 2) if short else (600, 20)
+    seconds, warmup, early = (35, 2, 0.5) if short else (600, 20, 0.2)  # minutes 2 and 10 of ten
     with (HealthWatch(service.address, POLL_S) as service_watch, HealthWatch(gateway.address, POLL_S) as gateway_watch,
           ThreadPoolExecutor() as beside):
-        memory = beside.submit(memory_over, warmup + seconds, service.pid)
+        memory = beside.submit(memory_over, warmup + seconds, service.pid, early)
         step = bench(stage.folder, gateway.url, "--rate", 2 * capacity.requests_per_s, "--warmup", warmup, "--seed", 2,
                      "--deadline-ms", 4000, seconds=seconds)
     early, late = memory.result()
