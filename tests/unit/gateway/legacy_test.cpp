@@ -105,7 +105,7 @@ class LegacySessionTest : public testing::Test {
 
   net::WebSocketSession& open(const std::string& name, std::shared_ptr<FakePeer> peer,
                               const std::string& owner = "") {
-    sockets.push_back(sessions.open(name, std::move(peer), owner));
+    sockets.push_back(sessions.open(name, std::move(peer), Caller{owner}));
     return *sockets.back();
   }
   void answer(ServerFrame frame) { relay.on_frame(service, std::move(frame), at(1ms)); }
