@@ -1,0 +1,44 @@
+import type { SuggestEvent } from "inkfleet-client";
+
+/** What is told of a round of suggestions: how soon the first came after the last key, and how fast they grow. The time is passed in. */
+export class Meter {
+  firstTokenMs: number | undefined;
+  position = 0;
+  #key = 0;
+  #first: number | undefined;
+  #last = 0;
+  #tokens = 0;
+  #beforeFirst = 0;
+
+  /** A key that suggestions are asked for. */
+  key(now: number): void {
+    this.#key = now;
+    this.#first = undefined;
+    this.#tokens = 0;
+    this.position = 0;
+  }
+
+  /** Returns whether this is the first text since the key. */
+  take(event: SuggestEvent, now: number): boolean {
+    if (event.type === "queued") this.position = event.position;
+    if (event.type === "started") this.position = 0;
+    if (event.type !== "delta") return false;
+    this.#tokens += event.tokens.length;
+    this.#last = now;
+    if (this.#first !== undefined) return false;
+    this.#first = now;
+    this.#beforeFirst = this.#tokens;
+    this.firstTokenMs = now - this.#key;
+    return true;
+  }
+
+  get keyTime(): number {
+    return this.#key;
+  }
+
+  /** Over all suggestions of the round; undefined until there are two moments to measure between. */
+  get tokensPerSecond(): number | undefined {
+    if (this.#first === undefined || this.#last <= this.#first) return undefined;
+    return ((this.#tokens - this.#beforeFirst) / (this.#last - this.#first)) * 1_000;
+  }
+}
