@@ -85,9 +85,9 @@ export class Page implements Desk {
     return this.#ids;
   }
 
-  show(offer: Offer): void {
+  show(offer: Offer, lead: string): void {
     const { view } = this.#text;
-    view.dom.setAttribute("aria-activedescendant", this.#list.show(offer));
+    view.dom.setAttribute("aria-activedescendant", this.#list.show(offer, lead));
     const caret = view.coordsAtPos(view.state.selection.head);
     const drawn = view.dom.querySelector(".ghost")?.getBoundingClientRect();
     const bottom = Math.max(caret.bottom, drawn?.bottom ?? 0);

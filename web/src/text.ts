@@ -1,3 +1,4 @@
+import { closeHistory } from "prosemirror-history";
 import { Node } from "prosemirror-model";
 import { EditorState, TextSelection, type Transaction } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
@@ -63,7 +64,8 @@ export class Text {
   replace(line: string): void {
     const { state } = this.view;
     const paragraph = schema.nodes.paragraph.create(null, line ? schema.text(line) : null);
-    this.view.dispatch(state.tr.replaceWith(0, state.doc.content.size, paragraph).setMeta(REPLACED, true));
+    const replaced = closeHistory(state.tr.replaceWith(0, state.doc.content.size, paragraph));
+    this.view.dispatch(replaced.setMeta(REPLACED, true));
     this.#toEnd();
     this.view.focus();
   }

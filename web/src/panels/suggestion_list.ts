@@ -28,12 +28,12 @@ export class SuggestionList {
   }
 
   /** The chosen option's id, for aria-activedescendant. */
-  show(offer: Offer): string {
+  show(offer: Offer, lead: string): string {
     const options = offer.visible;
     const shape = options.map(({ voice, index }) => `${voice}/${index}`).join();
     if (shape !== this.#shape || options.some((option) => !this.#nodes.has(option))) this.#build(options);
     this.#shape = shape;
-    for (const option of options) this.#update(option, option === offer.chosen);
+    for (const option of options) this.#update(option, lead, option === offer.chosen);
     this.#box.hidden = false;
     const chosen = this.#nodes.get(offer.chosen!)!;
     chosen.scrollIntoView({ block: "nearest" });
@@ -87,10 +87,12 @@ export class SuggestionList {
     return node;
   }
 
-  #update(option: Option, chosen: boolean): void {
+  #update(option: Option, lead: string, chosen: boolean): void {
     const node = this.#nodes.get(option)!;
     const text = option.text.replace(/\n+/g, " ↵ ");
     if (node.textContent !== text) node.textContent = text;
+    if (/^[\p{L}\p{M}\p{N}'’]/u.test(text)) node.dataset.lead = lead;
+    else delete node.dataset.lead;
     node.setAttribute("aria-selected", `${chosen}`);
     node.classList.toggle("growing", !option.ended);
   }

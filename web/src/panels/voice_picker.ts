@@ -34,8 +34,8 @@ export class VoicePicker {
     main.append(title, manner);
     main.dataset.voice = voice.id;
     const beside = button("voice-beside", on && !alone, () => this.#toggle(voice.id));
-    beside.textContent = on ? "Beside" : "Add";
-    beside.setAttribute("aria-label", `${voice.title} side by side`);
+    beside.textContent = "Beside";
+    beside.setAttribute("aria-label", `Beside: ${voice.title}`);
     beside.disabled = alone || (!on && this.#ids.length >= MOST_VOICES);
     beside.dataset.beside = voice.id;
     row.append(main, beside);

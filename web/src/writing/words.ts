@@ -11,3 +11,8 @@ export function firstWord(text: string): number {
   }
   return length;
 }
+
+/** The begun word at a text's end; empty after a space or a sign. */
+export function wordBefore(text: string): string {
+  return /[\p{L}\p{M}\p{N}'’]+$/u.exec(text.slice(-60))?.[0] ?? "";
+}

@@ -11,13 +11,14 @@ import { Meter } from "./meter.ts";
 import { Offer, type Option } from "./offer.ts";
 import { Pace } from "./pace.ts";
 import { promptBefore } from "./prompt.ts";
-import { firstWord } from "./words.ts";
+import { firstWord, wordBefore } from "./words.ts";
 
 /** What the writer shows, and where it learns what is wanted. */
 export interface Desk {
   settings(): Settings;
   voices(): string[];
-  show(offer: Offer): void;
+  /** `lead` is the word that suggestions without a space at their begin go on in. */
+  show(offer: Offer, lead: string): void;
   hide(): void;
   told(source: Source, event: SuggestEvent, meter: Meter): void;
   failed(voice: string, error: unknown): void;
@@ -38,6 +39,7 @@ export class Writer implements Ear {
   #pace = new Pace(() => this.#ask());
   #prompt = "";
   #round = 0; // that of what is on offer
+  #asked = false; // since the last key
   #narrowed = false; // what is on offer was taken or typed from: no others come to it
   #drawing = 0;
 
@@ -80,6 +82,7 @@ export class Writer implements Ear {
     this.#pace.stop();
     if (!this.#desk.settings().suggest || this.#view.composing || !this.#view.state.selection.empty) return;
     this.#prompt = this.#before();
+    this.#asked = true;
     this.#asking.ask(this.#desk.voices(), this.#prompt, this.#desk.settings());
   }
 
@@ -111,7 +114,7 @@ export class Writer implements Ear {
   }
 
   event(source: Source, event: SuggestEvent): void {
-    if (this.meter.take(event, performance.now())) {
+    if (this.#asked && this.meter.take(event, performance.now())) {
       performance.measure("first-token", { start: this.meter.keyTime, end: performance.now() });
     }
     if (event.type === "delta") this.#grow(source, event.index, event.text);
@@ -132,6 +135,7 @@ export class Writer implements Ear {
     if (typed && this.offering) this.#offer.typed(typed);
     else this.#offer.clear();
     this.#narrowed = true;
+    this.#asked = false;
     this.#prompt = before;
     this.meter.key(performance.now());
     if (settings.prefill) this.#asking.prefill(this.#desk.voices(), before);
@@ -207,7 +211,7 @@ export class Writer implements Ear {
     const chosen = view.composing ? undefined : this.#offer.chosen;
     const ghost = view.composing ? null : showGhost(view.state, chosen?.text ?? "");
     if (ghost) view.dispatch(ghost);
-    if (chosen) this.#desk.show(this.#offer);
+    if (chosen) this.#desk.show(this.#offer, wordBefore(this.#prompt));
     else this.#desk.hide();
   }
 }
