@@ -27,7 +27,13 @@ const gateway = process.env.INKFLEET ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   resolve: { alias: { "inkfleet-client": join(import.meta.dirname, "../clients/js/src/index.ts") } },
-  build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
+  build: {
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
   plugins: [precompressed()],
   server: { proxy: { "^/(v1/|gpt2)": { target: gateway, ws: true } } },
 });

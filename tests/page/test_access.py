@@ -28,7 +28,9 @@ def side_by_side(page):
     page.page.get_by_role("button", name="Voices").click()
     page.page.get_by_role("button", name="Beside: Wizards").click()
     page.press("Escape")
-    offered(page)
+    page.type(STORY)
+    expect(page.page.get_by_role("group")).to_have_count(2)
+    page.whole_ghost()
 
 
 def voices(page):

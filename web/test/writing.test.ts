@@ -66,11 +66,13 @@ test("the meter counts from the last key", () => {
   const meter = new Meter();
   meter.key(1_000);
   const delta = (tokens: number[]) => ({ type: "delta" as const, index: 0, offset: 0, text: "x", tokens });
+  meter.take({ type: "started", model: "v", seed: 1, exact: true, prompt_tokens: 1, cached_tokens: 0, dropped_tokens: 0 }, 1_030);
+  assert.equal(meter.tokensPerSecond, undefined);
   assert.equal(meter.take(delta([1]), 1_040), true);
   assert.equal(meter.firstTokenMs, 40);
-  assert.equal(meter.tokensPerSecond, undefined);
-  assert.equal(meter.take(delta([1, 2]), 1_140), false);
-  assert.equal(meter.tokensPerSecond, 20);
+  assert.equal(meter.tokensPerSecond, 100);
+  assert.equal(meter.take(delta([1, 2]), 1_130), false);
+  assert.equal(meter.tokensPerSecond, 30);
   meter.key(2_000);
   assert.equal(meter.tokensPerSecond, undefined);
 });

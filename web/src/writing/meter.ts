@@ -5,10 +5,10 @@ export class Meter {
   firstTokenMs: number | undefined;
   position = 0;
   #key = 0;
+  #started = 0;
   #first: number | undefined;
   #last = 0;
   #tokens = 0;
-  #beforeFirst = 0;
 
   /** A key that suggestions are asked for. */
   key(now: number): void {
@@ -21,13 +21,15 @@ export class Meter {
   /** Returns whether this is the first text since the key. */
   take(event: SuggestEvent, now: number): boolean {
     if (event.type === "queued") this.position = event.position;
-    if (event.type === "started") this.position = 0;
+    if (event.type === "started") {
+      this.position = 0;
+      this.#started = now;
+    }
     if (event.type !== "delta") return false;
     this.#tokens += event.tokens.length;
     this.#last = now;
     if (this.#first !== undefined) return false;
     this.#first = now;
-    this.#beforeFirst = this.#tokens;
     this.firstTokenMs = now - this.#key;
     return true;
   }
@@ -36,9 +38,9 @@ export class Meter {
     return this.#key;
   }
 
-  /** Over all suggestions of the round; undefined until there are two moments to measure between. */
+  /** Over all suggestions of the round since it started; undefined until there are two moments to measure between. */
   get tokensPerSecond(): number | undefined {
-    if (this.#first === undefined || this.#last <= this.#first) return undefined;
-    return ((this.#tokens - this.#beforeFirst) / (this.#last - this.#first)) * 1_000;
+    if (this.#first === undefined || this.#last <= this.#started) return undefined;
+    return (this.#tokens / (this.#last - this.#started)) * 1_000;
   }
 }
