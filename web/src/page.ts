@@ -113,7 +113,6 @@ export class Page implements Desk {
   }
 
   failed(_voice: string, error: unknown): void {
-    if (error instanceof InkfleetError && error.message.startsWith("cancelled")) return;
     this.#status.message(inPlainWords(error));
   }
 

@@ -40,6 +40,7 @@ export class Writer implements Ear {
   #prompt = "";
   #round = 0; // that of what is on offer
   #asked = false; // since the last key
+  #first = false; // the first text since the last key is still to be drawn
   #narrowed = false; // what is on offer was taken or typed from: no others come to it
   #drawing = 0;
 
@@ -114,9 +115,7 @@ export class Writer implements Ear {
   }
 
   event(source: Source, event: SuggestEvent): void {
-    if (this.#asked && this.meter.take(event, performance.now())) {
-      performance.measure("first-token", { start: this.meter.keyTime, end: performance.now() });
-    }
+    if (this.#asked && this.meter.take(event, performance.now())) this.#first = true;
     if (event.type === "delta") this.#grow(source, event.index, event.text);
     if (event.type === "finished") this.#end(source, event.index);
     this.#desk.told(source, event, this.meter);
@@ -135,7 +134,7 @@ export class Writer implements Ear {
     if (typed && this.offering) this.#offer.typed(typed);
     else this.#offer.clear();
     this.#narrowed = true;
-    this.#asked = false;
+    this.#asked = this.#first = false;
     this.#prompt = before;
     this.meter.key(performance.now());
     if (settings.prefill) this.#asking.prefill(this.#desk.voices(), before);
@@ -211,7 +210,9 @@ export class Writer implements Ear {
     const chosen = view.composing ? undefined : this.#offer.chosen;
     const ghost = view.composing ? null : showGhost(view.state, chosen?.text ?? "");
     if (ghost) view.dispatch(ghost);
-    if (chosen) this.#desk.show(this.#offer, wordBefore(this.#prompt));
-    else this.#desk.hide();
+    if (!chosen) return this.#desk.hide();
+    this.#desk.show(this.#offer, wordBefore(this.#prompt));
+    if (this.#first) performance.measure("first-token", { start: this.meter.keyTime, end: performance.now() });
+    this.#first = false;
   }
 }
