@@ -18,6 +18,7 @@
 #include "net/program.hpp"
 #include "net/server_limits.hpp"
 #include "net/spawn.hpp"
+#include "net/supervisor.hpp"
 
 namespace inkfleet::gateway {
 namespace {
@@ -79,6 +80,8 @@ void serve(const std::function<Config()>& load) {
   tell(config);
   app.start();
   net::spawn(io.get_executor(), "reload", reload_at(hangup, reload), net::OnFailure::kEndProgram);
+  net::spawn(io.get_executor(), "watchdog", net::feed_watchdog([] { return true; }),
+             net::OnFailure::kEndProgram);
   net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
              net::OnFailure::kEndProgram);
   net::announce_listening(address);
