@@ -5,7 +5,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed tidy-setup cuda-probe bench \
+.PHONY: help build demo test test-deploy chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed tidy-setup cuda-probe bench \
         bench-quick format check-format clean
 
 help: ## show these commands
@@ -22,6 +22,10 @@ demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ct
 
 test: build ## build and run all tests: unit, integration, end to end
 	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) ctest --preset $(PRESET) --parallel $(JOBS)
+
+test-deploy: build ## generate, package and run fleets: units, containers, HAProxy, Kubernetes, Ansible against a stand-in of Google Cloud
+	@scripts/deploy-env --containers >/dev/null
+	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/deploy/run
 
 chaos: build ## kill, hang, cut and overload the fleet in every way there is a scenario for (about 25 minutes; leave the machine alone)
 	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/chaos/run $(if $(ONLY),--only $(ONLY))

@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -84,8 +85,11 @@ void serve(const std::function<Config()>& load) {
              net::OnFailure::kEndProgram);
   net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
              net::OnFailure::kEndProgram);
-  net::announce_listening(address);
-  net::announce_ready();
+  // Behind the first steps of what was spawned: whoever reads "ready" may send SIGTERM at once.
+  net::asio::post(io, [address] {
+    net::announce_listening(address);
+    net::announce_ready();
+  });
   io.run();
 }
 
