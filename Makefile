@@ -5,7 +5,7 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test test-deploy chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed tidy-setup cuda-probe bench \
+.PHONY: help build demo test test-deploy package chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed tidy-setup cuda-probe bench \
         bench-quick format check-format clean
 
 help: ## show these commands
@@ -26,6 +26,10 @@ test: build ## build and run all tests: unit, integration, end to end
 test-deploy: build ## generate, package and run fleets: units, containers, HAProxy, Kubernetes, Ansible against a stand-in of Google Cloud
 	@scripts/deploy-env --containers >/dev/null
 	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/deploy/run
+
+package: build ## tarballs and .debs of both programs in build/package, for machines without a toolchain
+	@scripts/deploy-env --containers >/dev/null
+	@scripts/package $(CURDIR)/$(BIN)
 
 chaos: build ## kill, hang, cut and overload the fleet in every way there is a scenario for (about 25 minutes; leave the machine alone)
 	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/chaos/run $(if $(ONLY),--only $(ONLY))

@@ -136,7 +136,7 @@ class Fleet:
         return next(model for model in self.models if model.name == name)
 
     def package(self, program: str) -> str:
-        return f"inkfleet-{program}-{self.release}-linux-x86_64.tar.xz"
+        return f"inkfleet-{program}-{self.release}-linux-x86_64.tar.gz"
 
     def package_sha256(self, program: str) -> str:
         sums = self.packages / "SHA256SUMS"

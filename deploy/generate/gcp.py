@@ -206,16 +206,12 @@ def resources(fleet: Fleet) -> list:
 def inventory(fleet: Fleet) -> dict:
     google = fleet.data["google"]
     own = {
-        "inkfleet_fleet": fleet.name,
-        "inkfleet_project": google["project"],
-        "inkfleet_region": google["region"],
-        "inkfleet_bucket": google["bucket"],
-        "inkfleet_groups": {model.name: f"{fleet.name}-model-{model.slug}" for model in fleet.models},
-        "inkfleet_owners": {model.name: model.slug for model in fleet.models},
-        "inkfleet_archives": [model.archive for model in fleet.models if model.local_weights],
-        "inkfleet_packages": [fleet.package(program) for program in ("gateway", "model")],
+        "inkfleet_gcp_fleet": fleet.name,
+        "inkfleet_gcp_project": google["project"],
+        "inkfleet_gcp_region": google["region"],
+        "inkfleet_gcp_models": {model.name: {"owner": model.slug, "group": Service(fleet, model).name} for model in fleet.models},
     }
-    return {"all": {"hosts": {"localhost": {"ansible_connection": "local", **own}}}}
+    return {"google": {"hosts": {"localhost": {"ansible_connection": "local", **own}}}}
 
 
 def write(fleet: Fleet, folder: Path) -> None:

@@ -18,16 +18,16 @@ def program_metadata(service) -> dict:
             "inkfleet-weights": model.weights_from(service.google["bucket"]),
             "inkfleet-weights-sha256": model.weights_sha256,
             "inkfleet-model": model.name,
+            "inkfleet-gpu": str(model.on_gpu).lower(),
             "inkfleet-stop-seconds": str(model.stop_seconds),
             "inkfleet-load-seconds": str(model.load_seconds),
         }
-    config = gateway_config(
-        fleet, f"0.0.0.0:{gateway_port(fleet)}", f"127.0.0.1:{admin_port(fleet)}", GOOGLE_FRONT_ENDS, lambda model: [f"{UPSTREAM_NOBODY}:{model.port}"]
-    )
-    groups = {model.name: {"group": f"{fleet.name}-model-{model.slug}", "port": model.port} for model in fleet.models}
+    listen, admin_listen = f"0.0.0.0:{gateway_port(fleet)}", f"127.0.0.1:{admin_port(fleet)}"
+    config = gateway_config(fleet, listen, admin_listen, GOOGLE_FRONT_ENDS, lambda model: [f"{UPSTREAM_NOBODY}:{model.port}"])
+    models = {model.name: {"service": model.slug, "port": model.port} for model in fleet.models}
     return {
         "inkfleet-gateway": json.dumps(config),
-        "inkfleet-members": json.dumps({"region": service.google["region"], "groups": groups}),
+        "inkfleet-members": json.dumps({"fleet": fleet.name, "models": models}),
     }
 
 

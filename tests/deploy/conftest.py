@@ -39,7 +39,7 @@ def generate(fleet: Path, out: Path, *targets: str) -> subprocess.CompletedProce
     """As `scripts/deploy` does it, with packages that need not exist."""
     packages = out.parent / "package"
     packages.mkdir(parents=True, exist_ok=True)
-    names = [f"inkfleet-{program}-{version}-linux-x86_64.tar.xz" for program in ("model", "gateway") for version in ("0.1.0", "0.2.0")]
+    names = [f"inkfleet-{program}-{version}-linux-x86_64.tar.gz" for program in ("model", "gateway") for version in ("0.1.0", "0.2.0")]
     (packages / "SHA256SUMS").write_text("".join(f"{i:064x}  {name}\n" for i, name in enumerate(names)))
     command = [sys.executable, GENERATE, "--fleet", fleet, "--out", out, "--packages", packages, *targets]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

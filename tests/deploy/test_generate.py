@@ -116,13 +116,15 @@ def template_metadata(templates: dict, group: dict) -> dict:
     return {item["key"]: item["value"] for item in template["properties"]["metadata"]["items"]}
 
 
-def test_gateways_on_google_look_for_the_groups_there_are(google, models):
-    groups = of(google, "instanceGroupManagers")
-    gateway = next(group for name, group in groups.items() if name.endswith("-gateway"))
-    metadata = template_metadata(of(google, "instanceTemplates"), gateway)
+def test_gateways_on_google_look_for_the_instances_there_are(google, models):
+    templates = of(google, "instanceTemplates")
+    gateway = next(group for name, group in of(google, "instanceGroupManagers").items() if name.endswith("-gateway"))
+    metadata = template_metadata(templates, gateway)
     members = json.loads(metadata["inkfleet-members"])
-    assert {name: entry["port"] for name, entry in members["groups"].items()} == {name: model["port"] for name, model in models.items()}
-    assert {entry["group"] for entry in members["groups"].values()} == set(groups) - {gateway["name"]}
+    assert {name: entry["port"] for name, entry in members["models"].items()} == {name: model["port"] for name, model in models.items()}
+    labels = [template["properties"]["labels"] for template in templates.values()]
+    for entry in members["models"].values():
+        assert {"fleet": members["fleet"], "service": entry["service"]} in labels
     assert [route["suffix"] for route in json.loads(metadata["inkfleet-gateway"])["routes"]] == [f"/{name}" for name in models]
 
 
