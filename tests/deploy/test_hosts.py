@@ -180,3 +180,45 @@ def test_a_drained_host_is_empty_and_comes_back(fleet, play):
 def test_destroy_leaves_nothing(fleet, play):
     play("destroy")
     assert fleet.run("sh", "-c", "ls -d /opt/inkfleet /etc/inkfleet /var/lib/inkfleet 2>/dev/null; pgrep inkfleet", check=False).stdout == ""
+
+
+def template_of(made: Path, owner: str, sums: Path) -> dict:
+    """The metadata of an instance's template, with the checksum of the package that there is."""
+    resources = json.loads((made / "google" / "resources.json").read_text())
+    template = next(item["body"] for item in resources if item["collection"] == "instanceTemplates" and item["owner"] == owner)
+    metadata = {item["key"]: item["value"] for item in template["properties"]["metadata"]["items"]}
+    digests = dict(reversed(line.split()) for line in sums.read_text().splitlines())
+    return metadata | {"inkfleet-package-sha256": digests[Path(metadata["inkfleet-package"]).name]}
+
+
+# Deliberate break: another checksum, or units that are not in the package.
+@pytest.mark.parametrize("owner", ["gpt2-demo", "gateway"])
+def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, ours, tmp_path, owner):  # noqa: F811
+    metadata = template_of(ours, owner, packages / "SHA256SUMS")
+    (tmp_path / "attributes.json").write_text(json.dumps(metadata))
+    (tmp_path / "instances.json").write_text("[]")
+    store = tmp_path / "buckets" / "example-project-inkfleet"
+    for folder, files in (("releases", packages.glob("*.tar.gz")), ("weights", (ours / "google" / "weights").iterdir())):
+        (store / folder).mkdir(parents=True)
+        for file in files:
+            (store / folder / file.name).symlink_to(file.resolve())
+    server = programs.Program(fleet.inside(sys.executable, Path(__file__).parent / "fake_google.py", tmp_path, 0), tmp_path / "google.log")
+    try:
+        address = f"http://{server.wait_listening().address}"
+        settings = [f"INKFLEET_{name}={address}" for name in ("METADATA", "STORAGE", "MONITORING", "COMPUTE")]
+        fleet.run("systemctl", "set-environment", *settings)
+        script = tmp_path / "startup.sh"
+        script.write_text(metadata["startup-script"])
+        with script.open() as text:
+            done = subprocess.run(fleet.within("env", *settings, "bash", "-s"), stdin=text, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        again = subprocess.run(fleet.within("env", *settings, "bash", "-s"), input=script.read_text(), capture_output=True, text=True, timeout=120, check=False)
+        assert again.returncode == 0, again.stderr
+        if owner == "gateway":
+            assert fleet.ask("http://127.0.0.1:8080/readyz")[0] == 200
+            assert fleet.show("inkfleet-find-services.service", "ActiveState") == ["active"]
+        else:
+            assert suggest(fleet, f"ws://127.0.0.1:9001/{MODEL}")
+            fleet.wait((tmp_path / "series.jsonl").exists, 30, "no saturation is published")
+    finally:
+        server.close()
