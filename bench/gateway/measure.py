@@ -57,10 +57,13 @@ class Report:
         document = {"date": datetime.date.today().isoformat(), "machine": self.machine, "figures": self.figures}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-        rows = [f"| {name} | {figure['value']:.3g} {figure['unit']} | {'' if figure['limit'] is None else format(figure['limit'], '.3g')} |"
-                for name, figure in self.figures.items()]
-        head = [f"`bench/gateway/run`, {document['date']}. {machine.in_words(self.machine)}", "", "| | | at most |", "|---|---|---|"]
-        path.with_suffix(".md").write_text("\n".join([*head, *rows]) + "\n")
+        head = f"`bench/gateway/run`, {document['date']}. {machine.in_words(self.machine)}"
+        path.with_suffix(".md").write_text("\n".join([head, "", "| | | at most |", "|---|---|---|", *self.rows()]) + "\n")
+
+    def rows(self):
+        for name, figure in self.figures.items():
+            limit = "" if figure["limit"] is None else f"{figure['limit']:.3g}"
+            yield f"| {name} | {figure['value']:.3g} {figure['unit']} | {limit} |"
 
 
 def percentile(before, after, p):
