@@ -25,8 +25,8 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
-constexpr auto kLinger = std::chrono::seconds(1);
-constexpr std::size_t kMostLingering = 64;
+constexpr auto kHearing = std::chrono::seconds(1);
+constexpr std::size_t kMostHeard = 64;  // at a time
 constexpr auto kDropTime = std::chrono::seconds(1);
 
 }  // namespace
@@ -47,7 +47,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   void receive(tcp::socket socket);
   void serve(tcp::socket socket, Visitor visitor);
   void refuse(tcp::socket socket, HttpResponse response);
-  static asio::awaitable<void> linger(tcp::socket socket);
+  static asio::awaitable<void> hear_and_refuse(tcp::socket socket, std::string text);
   asio::awaitable<void> wait_until_all_gone(std::chrono::milliseconds limit);
 
   asio::any_io_executor executor_;
@@ -55,7 +55,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   std::list<std::shared_ptr<tcp::acceptor>> acceptors_;
   std::set<std::shared_ptr<HttpConnection>> connections_;
   asio::steady_timer all_gone_;
-  std::size_t lingering_ = 0;
+  std::size_t hearing_ = 0;
   bool stopping_ = false;
 };
 
@@ -122,28 +122,32 @@ void HttpServer::State::serve(tcp::socket socket, Visitor visitor) {
         });
 }
 
-/// Says no. What it asks is read until it hangs up, for a moment, since closing with input unread would reset the
-/// connection before the answer is seen; but only so many may linger.
+/// Says no. Some are heard first, for a moment: many clients take no answer before they have asked, and closing
+/// with input unread would reset the connection before the answer is seen. Who comes in a flood holds nothing.
 void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
   premises_.app.on_refused(response.result());
   if (premises_.options.tls) return;
-  beast::error_code error;
-  socket.non_blocking(true, error);
-  const auto text = last_words(std::move(response));
-  socket.write_some(asio::buffer(text), error);
-  socket.shutdown(tcp::socket::shutdown_send, error);
-  if (lingering_ == kMostLingering) return;
-  ++lingering_;
-  spawn(executor_, "refused connection", linger(std::move(socket)), OnFailure::kEndTask,
-        [self = shared_from_this()] { --self->lingering_; });
+  auto text = last_words(std::move(response));
+  if (hearing_ == kMostHeard) {
+    beast::error_code error;
+    socket.non_blocking(true, error);
+    socket.write_some(asio::buffer(text), error);
+    return;
+  }
+  ++hearing_;
+  spawn(executor_, "refused connection", hear_and_refuse(std::move(socket), std::move(text)), OnFailure::kEndTask,
+        [self = shared_from_this()] { --self->hearing_; });
 }
 
-asio::awaitable<void> HttpServer::State::linger(tcp::socket socket) {
+asio::awaitable<void> HttpServer::State::hear_and_refuse(tcp::socket socket, std::string text) {
   beast::tcp_stream stream(std::move(socket));
-  stream.expires_after(kLinger);
-  std::array<char, 1024> unwanted;
-  beast::error_code error;
-  while (!error) std::tie(error, std::ignore) = co_await stream.async_read_some(asio::buffer(unwanted), kAwait);
+  stream.expires_after(kHearing);
+  std::array<char, 1024> asked;
+  const auto [deaf, size] = co_await stream.async_read_some(asio::buffer(asked), kAwait);
+  if (deaf) co_return;
+  auto [error, written] = co_await stream.async_write_some(asio::buffer(text), kAwait);
+  stream.socket().shutdown(tcp::socket::shutdown_send, error);
+  while (!error) std::tie(error, std::ignore) = co_await stream.async_read_some(asio::buffer(asked), kAwait);
 }
 
 asio::awaitable<void> HttpServer::State::stop(std::chrono::milliseconds limit) {
