@@ -82,6 +82,7 @@ HEADERS = {
                              "inkfleet.key.a2V5LW9mLXRoZS1mdXp6LXRhcmdldA\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n",
     "origin": UPGRADE + "Origin: https://app.example.org\r\n\r\n",
     "port": "GET / HTTP/1.1\r\nHost: app.example.org:443\r\nOrigin: HTTPS://App.example.org\r\n\r\n",
+    "page": "GET /index.html?x HTTP/1.1\r\nAccept-Encoding: gzip;q=0.5, br;q=0\r\nIf-None-Match: \"0\"\r\n\r\n",
     "completions": "POST /v1/completions?x HTTP/1.1\r\nHost: a\r\nAuthorization: bearer\tanother-key-of-16-bytes\r\n"
                    "Content-Length: 2\r\n\r\n{}",
 }
