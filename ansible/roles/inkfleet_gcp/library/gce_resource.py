@@ -51,7 +51,9 @@ def present(compute, params, check_mode):
         return {"changed": True, "differences": ["it is missing"]}
     differing = differences(body, found)
     if differing and collection in IMMUTABLE:
-        raise Failed(f"{body['name']} of {collection} differs in {', '.join(differing)}, and can only be made anew under another name")
+        raise Failed(
+            f"{body['name']} of {collection} differs in {', '.join(differing)}, and can only be made anew under another name"
+        )
     if differing and not check_mode:
         fingerprint = {"fingerprint": found["fingerprint"]} if "fingerprint" in found else {}
         compute.patch(collection, scope, body["name"], {**body, **fingerprint})
