@@ -5,8 +5,8 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test test-deploy package chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed tidy-setup cuda-probe bench \
-        bench-quick format check-format clean
+.PHONY: help build page demo test test-page test-deploy package chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed \
+        tidy-setup cuda-probe bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,14 +14,23 @@ help: ## show these commands
 build: ## install what is missing and build the programs into build/release/bin
 	@scripts/install-packages
 	@scripts/fetch-libtorch
+	@scripts/fetch-node
 	@cmake --preset $(PRESET) --log-level=NOTICE
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+
+page: ## build the page where people write, alone
+	@scripts/install-packages
+	@scripts/fetch-node
+	@scripts/build-page $(CURDIR)/build/$(PRESET)/share/inkfleet/page
 
 demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ctrl-C stops them
 	@scripts/demo --bin $(BIN) --port $(PORT)
 
 test: build ## build and run all tests: unit, integration, end to end
-	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) ctest --preset $(PRESET) --parallel $(JOBS)
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) INKFLEET_PAGE_PYTHON=$$(scripts/page-env) ctest --preset $(PRESET) --parallel $(JOBS)
+
+test-page: build ## the page in Debian's Chromium and the JavaScript client behind a proxy that cuts connections; pictures in build/page-screenshots
+	@INKFLEET_PAGE_PYTHON=$$(scripts/page-env) ctest --preset $(PRESET) --label-regex page
 
 test-deploy: build ## generate, package and run fleets: units, containers, HAProxy, Kubernetes, Ansible against a stand-in of Google Cloud
 	@scripts/deploy-env --containers >/dev/null

@@ -8,6 +8,7 @@
 #include "gateway/config.hpp"
 #include "gateway/gateway_metrics.hpp"
 #include "gateway/legacy_session.hpp"
+#include "gateway/page.hpp"
 #include "gateway/relay.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/router.hpp"
@@ -62,6 +63,7 @@ class GatewayApp : public net::HttpApp {
   net::asio::any_io_executor executor_;
   Router router_;
   Access access_;
+  std::shared_ptr<const Page> page_;  // null: there is none
   net::Metrics& metrics_;
   GatewayMetrics counts_;
   Relay relay_;

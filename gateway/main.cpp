@@ -54,6 +54,7 @@ net::asio::awaitable<void> serve_until_terminated(Servers& servers, GatewayApp& 
 void tell(const Config& config) {
   if (config.auth.keys) spdlog::info("{} API keys", config.auth.keys->size());
   if (config.server.tls) spdlog::info("speaking TLS");
+  if (!config.page) spdlog::info("there is no page: it was not built, or is switched off");
   if (config.log_prompts) net::warn_of_logged_prompts();
 }
 
@@ -100,13 +101,17 @@ int main(int argc, char** argv) {
   using namespace inkfleet;
   net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
   std::string file;
+  std::string page;
   bool log_prompts = false;
   program.cli().add_option("--config", file, "JSON file: address, routes, services")->required();
+  program.cli().add_option("--page", page, "Folder of the page where people write, or `off`");
   program.cli().add_flag("--log-prompts", log_prompts, "Log all that editors write: people's texts");
   const auto load = [&] {
     auto config = gateway::load_config(file);
     if (!program.flags().listen.empty()) config.listen = program.flags().listen;
     if (!program.flags().admin_listen.empty()) config.admin_listen = program.flags().admin_listen;
+    if (!page.empty()) config.page_folder = page;
+    config.page = gateway::load_page(config.page_folder);
     config.log_prompts = config.log_prompts || log_prompts;
     return config;
   };

@@ -39,3 +39,27 @@ make_python_env() {
     cp "$2" "$python_env/requirements.txt"
   ) 9>"$cache/$1.lock"
 }
+
+node_least=20.19
+node_version=24.19.0
+
+# has_node: whether there is a Node.js that is new enough, the system's or the cache's; if so, it is first in PATH.
+has_node() {
+  local fetched=$cache/node-$node_version/bin
+  is_new_enough() { node -e "const [a, b] = process.versions.node.split('.'); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)"; }
+  command -v node >/dev/null && command -v npm >/dev/null && is_new_enough && return 0
+  [ -x "$fetched/node" ] || return 1
+  PATH=$fetched:$PATH
+}
+
+# install_node_packages: what package-lock.json names, into node_modules of the tree; again when it changes.
+install_node_packages() {
+  (
+    flock 9
+    cmp -s "$root/package-lock.json" "$root/node_modules/.installed-lock.json" && exit 0
+    say "npm packages -> node_modules"
+    cd "$root"
+    npm ci --no-audit --no-fund --loglevel error
+    cp package-lock.json node_modules/.installed-lock.json
+  ) 9>"$cache/npm.lock"
+}
