@@ -1,8 +1,7 @@
 // Headers of requests at the gateway's doors, as Beast reads them: nobody comes in without a key, no page of
 // another origin does, and nobody gets an encoding they did not name.
 //
-// Deliberate breaks, seen within 20 seconds: comparing only how origin and host begin; taking the first of
-// two Origins.
+// Deliberate break, seen within 20 seconds: comparing only how origin and host begin.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
