@@ -61,7 +61,7 @@ test-asan-service: ## the programs, libtorch included, under AddressSanitizer an
 	@scripts/fetch-libtorch
 	@cmake --preset asan-service --log-level=NOTICE
 	@cmake --build --preset asan-service --parallel $(JOBS)
-	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan-service/bin
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan/bin
 
 fuzz: ## give every parser of bytes from outside mutated ones, with libFuzzer (FUZZ_SECONDS=20 for each)
 	@scripts/install-packages

@@ -74,7 +74,7 @@ def saturation(stage, result, short):
     [service] = stage.services(1, "--cache-mb", CACHE_MB)
     gateway = stage.gateway([service.address])
     capacity = capacity_of(stage.folder, gateway.url, short)
-    seconds, warmup, early = (35, 2, 0.5) if short else (600, 20, 0.2)  # minutes 2 and 10 of ten
+    seconds, warmup, early = (28, 2, 0.5) if short else (600, 20, 0.2)  # minutes 2 and 10 of ten
     with (HealthWatch(service.address, POLL_S) as service_watch, HealthWatch(gateway.address, POLL_S) as gateway_watch,
           ThreadPoolExecutor() as beside):
         memory = beside.submit(memory_over, warmup + seconds, service.pid, early)
