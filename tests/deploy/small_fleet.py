@@ -111,6 +111,10 @@ class Fleet(ExitStack):
         rows = [line.split(",") for line in self.balancer("show stat") if line.startswith(f"{backend},")]
         return {row[1]: row[17] for row in rows if row[1] != "BACKEND"}
 
+    def sessions(self, backend: str) -> int:
+        """So far."""
+        return int(next(line for line in self.balancer("show stat") if line.startswith(f"{backend},BACKEND")).split(",")[7])
+
     def wait_rotation(self, backend: str, up: int) -> float:
         begun = time.monotonic()
         while True:

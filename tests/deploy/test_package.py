@@ -63,6 +63,8 @@ def test_a_packaged_fleet_answers_a_suggestion(root, tmp_path):
         gateway = root.start(tmp_path / "gateway.log", f"{root.bin['gateway']}/inkfleet-gateway", "--config", "/gateway.json")
         stack.callback(gateway.close)
         gateway.wait_listening().wait_ready().wait_serving(MODEL)
+        page = programs.BIN.parent / "share" / "inkfleet" / "page"
+        assert programs.answers_ok(f"http://{gateway.address}/") == page.is_dir()
         url = f"ws://{gateway.address}/{MODEL}"
         suggest = "/opt/inkfleet/gateway/current/bin" if root.bin["gateway"] == "/usr/bin" else root.bin["gateway"]
         packaged = answer(root.run(f"{suggest}/inkfleet-suggest", url, *ASK).stdout)
