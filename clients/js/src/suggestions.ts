@@ -58,8 +58,9 @@ export class Suggestions implements AsyncIterable<SuggestEvent> {
 
   /** So many characters of a suggestion were taken into the text: the others stop, and what was taken stays warm. */
   accept(index: number, characters: number = Infinity): void {
-    const tokens = this.#request.suggestions[index]?.tokensWithin(characters) ?? 0;
-    if (tokens > 0) this.#door.accept(this.#request, index, tokens);
+    const suggestion = this.#request.suggestions[index];
+    if (!suggestion || suggestion.tokens.length === 0) return;
+    this.#door.accept(this.#request, index, Math.max(1, suggestion.tokensWithin(characters)));
   }
 
   async #follow(): Promise<Completed> {
