@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -18,6 +19,7 @@
 #include "net/program.hpp"
 #include "net/server_limits.hpp"
 #include "net/spawn.hpp"
+#include "net/supervisor.hpp"
 
 namespace inkfleet::gateway {
 namespace {
@@ -80,10 +82,15 @@ void serve(const std::function<Config()>& load) {
   tell(config);
   app.start();
   net::spawn(io.get_executor(), "reload", reload_at(hangup, reload), net::OnFailure::kEndProgram);
+  net::spawn(io.get_executor(), "watchdog", net::feed_watchdog([] { return true; }),
+             net::OnFailure::kEndProgram);
   net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
              net::OnFailure::kEndProgram);
-  net::announce_listening(address);
-  net::announce_ready();
+  // Behind the first steps of what was spawned: whoever reads "ready" may send SIGTERM at once.
+  net::asio::post(io, [address] {
+    net::announce_listening(address);
+    net::announce_ready();
+  });
   io.run();
 }
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,14 +32,19 @@ struct Options {
   int threads = 1;
   int length = 120;  ///< positions of each suggestion, the prompt's included
   int steps = 20;
-  bool separate = false;  ///< prompts of their own instead of a shared one
-  bool wait = false;      ///< for a line on stdin before the measured steps
-  bool fp16 = false;      ///< keys and values in 16 bits
-  bool int8 = false;
+  bool separate = false;           ///< prompts of their own instead of a shared one
+  bool wait = false;               ///< for a line on stdin before the measured steps
+  std::optional<gpt2::KvType> kv;  ///< that of the service when not given
+  gpt2::ComputeType dtype = gpt2::ComputeType::kFp32;
   std::string packed_cache;  ///< a folder; empty: none
   int top_k = 10;            ///< of sampling; -1: none
   double top_p = 0;
 };
+
+gpt2::KvType kv_type(const std::string& name) {
+  if (name == "int8") return gpt2::KvType::kInt8;
+  return name == "fp16" ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32;
+}
 
 Options parse(int argc, char** argv) {
   std::map<std::string, std::string> given;
@@ -53,8 +59,8 @@ Options parse(int argc, char** argv) {
   options.steps = static_cast<int>(number("--steps", options.steps));
   options.separate = number("--separate", 0) != 0;
   options.wait = number("--wait", 0) != 0;
-  options.fp16 = number("--fp16", 0) != 0;
-  options.int8 = given["--dtype"] == "int8";
+  if (given.contains("--kv")) options.kv = kv_type(given["--kv"]);
+  if (given.contains("--dtype")) options.dtype = gpt2::compute_type(given["--dtype"]);
   options.packed_cache = given["--packed-cache"];
   options.top_k = static_cast<int>(number("--top-k", options.top_k));
   options.top_p = number("--top-p", 0);
@@ -127,8 +133,8 @@ class Suggestions {
 void run(const Options& options) {
   const auto hash = gpt2::weights_hash(gpt2::find_weight_files(options.model));
   const auto model = gpt2::load_model(
-      options.model, {.dtype = options.int8 ? gpt2::ComputeType::kInt8 : gpt2::ComputeType::kFp32,
-                      .kv_dtype = options.fp16 ? gpt2::KvType::kFp16 : gpt2::KvType::kFp32,
+      options.model, {.dtype = options.dtype,
+                      .kv_dtype = options.kv,
                       .threads = options.threads,
                       .packed_cache = {.folder = options.packed_cache, .weights_hash = hash}});
   Suggestions suggestions(*model, options);

@@ -14,12 +14,10 @@ namespace inkfleet::gpt2 {
 
 KvCache::KvCache(const Config& config, KvType type, std::size_t bytes)
     : type_(type),
-      element_bytes_(type == KvType::kFp16 ? sizeof(std::uint16_t) : sizeof(float)),
-      layer_keys_(static_cast<std::ptrdiff_t>(config.width) * kBlockTokens),
-      layer_values_(static_cast<std::ptrdiff_t>(config.heads) * padded_head_dim(config.head_dim()) *
-                    kBlockTokens),
+      layer_keys_(config.heads * head_key_bytes(type, config.head_dim())),
+      layer_values_(config.heads * head_value_bytes(type, config.head_dim())),
       block_stride_(config.layers * (layer_keys_ + layer_values_)) {
-  const auto block_bytes = static_cast<std::size_t>(block_stride_ * element_bytes_);
+  const auto block_bytes = static_cast<std::size_t>(block_stride_);
   const std::size_t needed = (config.context_length + kBlockTokens - 1) / kBlockTokens;
   const std::size_t fitting = std::min<std::size_t>(bytes / block_bytes, INT32_MAX);
   if (fitting < needed) {
@@ -44,16 +42,15 @@ KvCache::~KvCache() {
 }
 
 void* KvCache::keys(int layer) const {
-  return data_ + layer * (layer_keys_ + layer_values_) * element_bytes_;
+  return data_ + layer * (layer_keys_ + layer_values_);
 }
 
 void* KvCache::values(int layer) const {
-  return data_ + (layer * (layer_keys_ + layer_values_) + layer_keys_) * element_bytes_;
+  return data_ + layer * (layer_keys_ + layer_values_) + layer_keys_;
 }
 
 void KvCache::copy(engine::BlockId from, engine::BlockId to) {
-  const std::ptrdiff_t bytes = block_stride_ * element_bytes_;
-  std::memcpy(data_ + to * bytes, data_ + from * bytes, bytes);
+  std::memcpy(data_ + to * block_stride_, data_ + from * block_stride_, block_stride_);
 }
 
 }  // namespace inkfleet::gpt2

@@ -9,8 +9,8 @@
 namespace inkfleet::gpt2 {
 
 /// The memory of all keys and values: blocks of kBlockTokens positions, each holding every layer, as
-/// [layer]{keys [H][D][kBlockTokens], values [H][kBlockTokens][padded D]}. Address space is taken at once,
-/// memory as blocks are first written.
+/// [layer]{keys of all heads, values of all heads}; kernels/kernels.hpp says what a head's are. Address space
+/// is taken at once, memory as blocks are first written.
 class KvCache {
  public:
   /// As many blocks as fit into `bytes`. Throws std::runtime_error if those cannot hold one full context.
@@ -21,7 +21,7 @@ class KvCache {
 
   [[nodiscard]] int blocks() const { return blocks_; }
   [[nodiscard]] KvType type() const { return type_; }
-  /// Elements from one block to the next.
+  /// Bytes from one block to the next.
   [[nodiscard]] std::ptrdiff_t block_stride() const { return block_stride_; }
   /// A layer's keys and values in block 0, of the cache's type.
   [[nodiscard]] void* keys(int layer) const;
@@ -31,8 +31,7 @@ class KvCache {
 
  private:
   KvType type_;
-  std::ptrdiff_t element_bytes_;
-  std::ptrdiff_t layer_keys_;    ///< elements of a layer's keys in a block
+  std::ptrdiff_t layer_keys_;    ///< bytes of a layer's keys in a block
   std::ptrdiff_t layer_values_;  ///< and of its values
   std::ptrdiff_t block_stride_;
   int blocks_ = 0;

@@ -17,6 +17,7 @@ GOODPUT = 0.9
 GROWTH = 1.02
 POLL_S = 0.2
 LARGE_MODEL_MS = 40  # added to a step
+CACHE_MB = 128  # full before memory is looked at for the first time
 
 
 def bench(folder: Path, url: str, *arguments, seconds: float) -> dict:
@@ -49,12 +50,12 @@ def resident_mb(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def memory_over(seconds: float, pid: int) -> tuple:
-    """After a fifth of the time, and at its end: minutes 2 and 10 of ten."""
-    time.sleep(seconds / 5)
-    early = resident_mb(pid)
-    time.sleep(4 * seconds / 5)
-    return early, resident_mb(pid)
+def memory_over(seconds: float, pid: int, early: float) -> tuple:
+    """After this part of the time, and at its end."""
+    time.sleep(early * seconds)
+    before = resident_mb(pid)
+    time.sleep((1 - early) * seconds)
+    return before, resident_mb(pid)
 
 
 def judge(result, step: dict, capacities: list, seconds: float) -> None:
@@ -70,13 +71,13 @@ def judge(result, step: dict, capacities: list, seconds: float) -> None:
 # Deliberate break: a health check that judges the engine's progress by --max-step-ms, or a queue without a limit.
 def saturation(stage, result, short):
     """Twice its capacity on busy cores: healthy all the time, no memory gained, refusals at once, the rest as fast as ever."""
-    [service] = stage.services(1)
+    [service] = stage.services(1, "--cache-mb", CACHE_MB)
     gateway = stage.gateway([service.address])
     capacity = capacity_of(stage.folder, gateway.url, short)
-    seconds, warmup = (40, 2) if short else (600, 20)
+    seconds, warmup, early = (28, 2, 0.5) if short else (600, 20, 0.2)  # minutes 2 and 10 of ten
     with (HealthWatch(service.address, POLL_S) as service_watch, HealthWatch(gateway.address, POLL_S) as gateway_watch,
           ThreadPoolExecutor() as beside):
-        memory = beside.submit(memory_over, warmup + seconds, service.pid)
+        memory = beside.submit(memory_over, warmup + seconds, service.pid, early)
         step = bench(stage.folder, gateway.url, "--rate", 2 * capacity.requests_per_s, "--warmup", warmup, "--seed", 2,
                      "--deadline-ms", 4000, seconds=seconds)
     early, late = memory.result()

@@ -30,7 +30,7 @@ std::string read_text() {
 
 std::unique_ptr<gpt2::CpuModel> load(int threads, std::size_t kv_mib) {
   return gpt2::load_model(kModel, {.dtype = gpt2::ComputeType::kInt8,
-                                   .kv_dtype = gpt2::KvType::kFp16,
+                                   .kv_dtype = gpt2::KvType::kInt8,
                                    .threads = threads,
                                    .kv_bytes = kv_mib << 20U});
 }
@@ -68,7 +68,7 @@ class Service {
     });
   }
   void cancel(RequestKey key) {
-    heard([&](auto& events) { scheduler_.cancel(key, std::nullopt, now_, events); });
+    heard([&](auto& events) { scheduler_.cancel(key, std::nullopt, scheduler_.steps(), now_, events); });
   }
   void accept(RequestKey key, int index) {
     heard([&](auto& events) { scheduler_.accept(key, index, 3, now_, events); });

@@ -48,7 +48,7 @@ namespace {
 TEST(SteadyState, AStepAllocatesNothingAndATokenOnlyItsFrame) {
   const std::filesystem::path folder = std::filesystem::path(INKFLEET_SOURCE_DIR) / "models/gpt2-demo";
   const auto model = gpt2::load_model(folder, {.dtype = gpt2::ComputeType::kInt8,
-                                               .kv_dtype = gpt2::KvType::kFp16,
+                                               .kv_dtype = gpt2::KvType::kInt8,
                                                .threads = 2,
                                                .kv_bytes = std::size_t{32} << 20U});
   const auto tokenizer = tokenizer::load_tokenizer(folder);

@@ -1,5 +1,6 @@
 """The page when services die, the gateway restarts, keys are asked for, or nothing is there."""
 
+import re
 import urllib.request
 
 import pytest
@@ -46,7 +47,7 @@ class Small:
         faults.clear(service.address)
         with Editor(f"ws://{service.address}/{MODEL}") as editor:
             request = editor.complete(**fields)
-        return [request.text(index).replace("\n", " ↵ ") for index in range(fields["n"])]
+        return [re.sub(r"\n+", " ↵ ", request.text(index)) for index in range(fields["n"])]
 
     def close(self):
         for program in [self.gateway, *self.services]:

@@ -82,7 +82,7 @@ def test_a_word_at_a_time(page, keys):
     second = page.written().removeprefix(PROMPT)
     assert ghost.startswith(second) and len(second) > len(first)
     assert len(page.asked()) == asked, "what is left of it is still there"
-    assert [frame["index"] for frame in page.sent if frame["type"] == "accept"] == [0, 0]
+    page.wait_frames(lambda: [frame["index"] for frame in page.sent if frame["type"] == "accept"] == [0, 0])
 
 
 def test_arrows_choose(page):

@@ -58,9 +58,8 @@ export class Suggestions implements AsyncIterable<SuggestEvent> {
 
   /** So many characters of a suggestion were taken into the text: the others stop, and what was taken stays warm. */
   accept(index: number, characters: number = Infinity): void {
-    const suggestion = this.#request.suggestions[index];
-    if (!suggestion || suggestion.tokens.length === 0) return;
-    this.#door.accept(this.#request, index, Math.max(1, suggestion.tokensWithin(characters)));
+    const tokens = this.#request.suggestions[index]?.tokensWithin(characters) ?? 0;
+    this.#door.accept(this.#request, index, tokens);
   }
 
   async #follow(): Promise<Completed> {

@@ -2,6 +2,7 @@
 // order, each output a sum over the keys in ascending order, the softmax's sum goes lane by lane: whatever is
 // computed side by side, a row's bits are the same.
 
+#include "model-service/gpt2/kernels/bytes.inl"
 #include "model-service/gpt2/kernels/half.inl"
 
 constexpr int kVecsPerBlock = kBlockTokens / kLanes;
@@ -16,38 +17,58 @@ constexpr int blocks_for(int keys) {
   return (keys + kBlockTokens - 1) / kBlockTokens;
 }
 
+template <class Element>
+constexpr KvType kKvType = sizeof(Element) == 4   ? KvType::kFp32
+                           : sizeof(Element) == 2 ? KvType::kFp16
+                                                  : KvType::kInt8;
+
 /// One head's keys [D][kBlockTokens] and values [kBlockTokens][padded D] in one layer, by block.
 template <class Element>
 struct HeadCache {
-  Element* first_keys;
-  Element* first_values;
+  char* first_keys;
+  char* first_values;
   std::ptrdiff_t stride;
+  std::ptrdiff_t head_dim;
 
   HeadCache(const AttentionLayer& a, int head)
-      : first_keys(static_cast<Element*>(a.keys) + head * a.head_dim * kBlockTokens),
-        first_values(static_cast<Element*>(a.values) + head * padded_head_dim(a.head_dim) * kBlockTokens),
-        stride(a.block_stride) {}
+      : first_keys(static_cast<char*>(a.keys) + head * head_key_bytes(kKvType<Element>, a.head_dim)),
+        first_values(static_cast<char*>(a.values) + head * head_value_bytes(kKvType<Element>, a.head_dim)),
+        stride(a.block_stride),
+        head_dim(a.head_dim) {}
 
-  Element* keys(std::int32_t block) const { return first_keys + block * stride; }
-  Element* values(std::int32_t block) const { return first_values + block * stride; }
+  Element* keys(std::int32_t block) const { return reinterpret_cast<Element*>(first_keys + block * stride); }
+  Element* values(std::int32_t block) const {
+    return reinterpret_cast<Element*>(first_values + block * stride);
+  }
+
+  /// Of 8 bits only: a scale for each position.
+  float* key_scales(std::int32_t block) const {
+    return reinterpret_cast<float*>(keys(block) + head_dim * kBlockTokens);
+  }
+  float* value_scales(std::int32_t block) const {
+    return reinterpret_cast<float*>(values(block) + padded_head_dim(head_dim) * kBlockTokens);
+  }
 };
 
-/// Asks for what lies at `p`: blocks of one text are far from each other, and nothing but their first use would tell the
-/// machine about them.
+/// Asks for what lies at `p`: blocks of one text are far from each other, and nothing but their first use
+/// would tell the machine about them.
 static inline void ask_for(const void* p, std::ptrdiff_t bytes) {
   constexpr std::ptrdiff_t kCacheLine = 64;
-  for (std::ptrdiff_t at = 0; at < bytes; at += kCacheLine) __builtin_prefetch(static_cast<const char*>(p) + at);
+  for (std::ptrdiff_t at = 0; at < bytes; at += kCacheLine)
+    __builtin_prefetch(static_cast<const char*>(p) + at);
 }
 
 /// The same for one head's keys, or values, in the blocks from..to of a table.
 template <class Element>
-static void ask_for_keys(const HeadCache<Element>& cache, const std::int32_t* table, int from, int to, int head_dim) {
-  for (int b = from; b < to; ++b) ask_for(cache.keys(table[b]), head_dim * kBlockTokens * sizeof(Element));
+static void ask_for_keys(const HeadCache<Element>& cache, const std::int32_t* table, int from, int to,
+                         int head_dim) {
+  for (int b = from; b < to; ++b) ask_for(cache.keys(table[b]), head_key_bytes(kKvType<Element>, head_dim));
 }
 template <class Element>
 static void ask_for_values(const HeadCache<Element>& cache, const std::int32_t* table, int from, int to,
-                           int value_stride) {
-  for (int b = from; b < to; ++b) ask_for(cache.values(table[b]), value_stride * kBlockTokens * sizeof(Element));
+                           int head_dim) {
+  for (int b = from; b < to; ++b)
+    ask_for(cache.values(table[b]), head_value_bytes(kKvType<Element>, head_dim));
 }
 
 /// Numbers of Rows rows, laid out so that all offsets in the inner loops are constants: queries
@@ -75,6 +96,17 @@ static void append(const AttentionLayer& a, const HeadCache<Element>& cache, con
     store(values + d, left >= kLanes ? load(value + d) : load_some(value + d, left));
     for (int i = 0; i < kLanes && i < left; ++i) keys[(d + i) * kBlockTokens] = part[i];
   }
+}
+
+static void append(const AttentionLayer& a, const HeadCache<Byte>& cache, const AttentionRow& row, int head) {
+  const float* key = a.qkv + row.row * 3 * a.width + a.width + head * a.head_dim;
+  const int padded = padded_head_dim(a.head_dim);
+  const int slot = row.position % kBlockTokens;
+  const std::int32_t block = row.blocks[row.position / kBlockTokens];
+  Byte* values = cache.values(block) + slot * padded;
+  cache.key_scales(block)[slot] = store_bytes(key, a.head_dim, cache.keys(block) + slot, kBlockTokens);
+  cache.value_scales(block)[slot] = store_bytes(key + a.width, a.head_dim, values, 1);
+  for (int d = a.head_dim; d < padded; ++d) values[d] = 0;
 }
 
 template <int Rows>
@@ -110,7 +142,11 @@ static inline void score_tile(const AttentionLayer& a, const HeadCache<Element>&
   for (int r = 0; r < Rows; ++r) {
     for (int b = 0; b < Blocks; ++b) {
       for (int v = 0; v < kVecsPerBlock; ++v) {
-        store(scores + (b * AllRows + r) * kBlockTokens + v * kLanes, sums[r][b][v] * a.scale);
+        Vec scale = broadcast(a.scale);
+        if constexpr (kKvType<Element> == KvType::kInt8) {
+          scale *= load(cache.key_scales(blocks[b]) + v * kLanes);
+        }
+        store(scores + (b * AllRows + r) * kBlockTokens + v * kLanes, sums[r][b][v] * scale);
       }
     }
   }
@@ -150,6 +186,18 @@ static float exponentiate(float* scores, std::ptrdiff_t stride, int keys) {
     }
   }
   return sum_of_lanes(sums);
+}
+
+/// Takes the scales of a row's `keys` values into their weights. Blocks of weights lie `stride` floats apart.
+static void weigh(const HeadCache<Byte>& cache, const std::int32_t* table, int keys, float* weights,
+                  std::ptrdiff_t stride) {
+  for (int b = 0; b < blocks_for(keys); ++b) {
+    const float* scales = cache.value_scales(table[b]);
+    for (int i = 0; i < kBlockTokens; i += kLanes) {
+      float* weight = weights + b * stride + i;
+      store(weight, load(weight) * load(scales + i));
+    }
+  }
 }
 
 /// Adds weight times value over the keys from..to to Vecs vectors of the outputs of Rows of AllRows rows.
@@ -215,16 +263,19 @@ static void attend_tile(const AttentionLayer& a, const AttentionGroup& group, co
   }
   for (int r = 0; r < Rows; ++r) append(a, cache, rows[r], head);
   gather_queries<Rows>(a, rows, head, scratch.queries);
-  ask_for_values(cache, rows[0].blocks, 0, common / kBlockTokens, value_stride);
+  ask_for_values(cache, rows[0].blocks, 0, common / kBlockTokens, a.head_dim);
   score<Rows, Rows>(a, cache, rows[0].blocks, 0, shared, scratch.queries, scratch.scores);
   float sums[Rows];
   for (int r = 0; r < Rows; ++r) {
     const int keys = rows[r].position + 1;
     float* scores = scratch.scores + r * kBlockTokens;
-    ask_for_values(cache, rows[r].blocks, common / kBlockTokens, blocks_for(keys), value_stride);
+    ask_for_values(cache, rows[r].blocks, common / kBlockTokens, blocks_for(keys), a.head_dim);
     score<1, Rows>(a, cache, rows[r].blocks, shared, blocks_for(keys), scratch.queries + r * kQueryChunk,
                    scores);
     sums[r] = exponentiate(scores, Rows * kBlockTokens, keys);
+    if constexpr (kKvType<Element> == KvType::kInt8) {
+      weigh(cache, rows[r].blocks, keys, scores, Rows * kBlockTokens);
+    }
   }
   for (int i = 0; i < Rows * value_stride; ++i) scratch.out[i] = 0.0F;
   add_values<Rows, Rows>(cache, rows[0].blocks, scratch.scores, 0, common, scratch.out, value_stride);

@@ -25,6 +25,19 @@ constexpr int padded_head_dim(int head_dim) {
   return (head_dim + 15) / 16 * 16;
 }
 
+/// Bytes of a head's keys of one block: [D][kBlockTokens], in 8 bits followed by their scales, floats
+/// [kBlockTokens].
+constexpr std::ptrdiff_t head_key_bytes(KvType type, int head_dim) {
+  const std::ptrdiff_t elements = std::ptrdiff_t{kBlockTokens} * head_dim;
+  if (type == KvType::kInt8) return elements + std::ptrdiff_t{kBlockTokens} * 4;
+  return elements * (type == KvType::kFp16 ? 2 : 4);
+}
+
+/// And of its values: [kBlockTokens][padded D], in 8 bits followed by their scales.
+constexpr std::ptrdiff_t head_value_bytes(KvType type, int head_dim) {
+  return head_key_bytes(type, padded_head_dim(head_dim));
+}
+
 /// A new position of a sequence.
 struct AttentionRow {
   std::ptrdiff_t row;          ///< of the step's matrices
@@ -42,8 +55,8 @@ struct AttentionGroup {
 
 /// A step's attention in one layer. C = width, D = head dimension.
 ///
-/// A block holds, for one layer, keys [H][D][kBlockTokens] and values [H][kBlockTokens][padded D], in floats
-/// or halves.
+/// A block holds, for one layer, the keys of all heads and then their values: head_key_bytes(),
+/// head_value_bytes().
 struct AttentionLayer {
   const float* qkv;             ///< [rows, 3C]
   float* out;                   ///< [rows, C]
@@ -52,7 +65,7 @@ struct AttentionLayer {
   float scale;                  ///< on query times key
   void* keys;                   ///< this layer's in block 0
   void* values;                 ///< this layer's in block 0
-  std::ptrdiff_t block_stride;  ///< elements from one block to the next
+  std::ptrdiff_t block_stride;  ///< bytes from one block to the next
 };
 
 /// Writes the new keys and values of one head into the cache, then lets each row attend. `scratch` is
@@ -81,11 +94,15 @@ struct Kernels {
   void (*relu)(float* x, int width);
   Attend attend_fp32;
   Attend attend_fp16;
+  Attend attend_int8;
   /// To halves and back; `count` is a multiple of 16.
   void (*to_half)(const float* from, std::uint16_t* to, int count);
   void (*from_half)(const std::uint16_t* from, float* to, int count);
 
-  [[nodiscard]] Attend attend(KvType type) const { return type == KvType::kFp16 ? attend_fp16 : attend_fp32; }
+  [[nodiscard]] Attend attend(KvType type) const {
+    if (type == KvType::kInt8) return attend_int8;
+    return type == KvType::kFp16 ? attend_fp16 : attend_fp32;
+  }
 };
 
 /// The best ones for this machine; decided at the first call.

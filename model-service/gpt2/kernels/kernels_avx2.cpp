@@ -21,7 +21,7 @@ constexpr int kValueTileVecs = 8;
 }  // namespace
 
 extern const Kernels kAvx2Kernels;
-const Kernels kAvx2Kernels{"AVX2", layer_norm,    add,          gelu_tanh, gelu_erf,
-                           relu,   attend<float>, attend<Half>, to_half,   from_half};
+const Kernels kAvx2Kernels{"AVX2",        layer_norm,   add,          gelu_tanh, gelu_erf, relu,
+                           attend<float>, attend<Half>, attend<Byte>, to_half,   from_half};
 
 }  // namespace inkfleet::gpt2

@@ -21,7 +21,7 @@ constexpr int kValueTileVecs = 16;
 }  // namespace
 
 extern const Kernels kAvx512Kernels;
-const Kernels kAvx512Kernels{"AVX-512", layer_norm,    add,          gelu_tanh, gelu_erf,
-                             relu,      attend<float>, attend<Half>, to_half,   from_half};
+const Kernels kAvx512Kernels{"AVX-512",     layer_norm,   add,          gelu_tanh, gelu_erf, relu,
+                             attend<float>, attend<Half>, attend<Byte>, to_half,   from_half};
 
 }  // namespace inkfleet::gpt2

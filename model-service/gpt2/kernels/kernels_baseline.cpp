@@ -19,7 +19,7 @@ constexpr int kValueTileVecs = 8;
 }  // namespace
 
 extern const Kernels kBaselineKernels;
-const Kernels kBaselineKernels{"baseline", layer_norm,    add,          gelu_tanh, gelu_erf,
-                               relu,       attend<float>, attend<Half>, to_half,   from_half};
+const Kernels kBaselineKernels{"baseline",    layer_norm,   add,          gelu_tanh, gelu_erf, relu,
+                               attend<float>, attend<Half>, attend<Byte>, to_half,   from_half};
 
 }  // namespace inkfleet::gpt2

@@ -102,7 +102,7 @@ class Counters : public testing::Test {
     return kModels[&service == &services.back() ? 1 : 0];
   }
   void add(NotingService& service) { relay.add_upstream(model_of(service), service); }
-  std::string some_document() { return "d" + std::to_string(below(50)); }
+  std::string some_document() { return std::to_string(below(50)); }
 
   void start() {
     const int number = ++last;

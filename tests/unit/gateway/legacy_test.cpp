@@ -104,8 +104,8 @@ class LegacySessionTest : public testing::Test {
   }
 
   net::WebSocketSession& open(const std::string& name, std::shared_ptr<FakePeer> peer,
-                              const std::string& owner = "") {
-    sockets.push_back(sessions.open(name, std::move(peer), Caller{owner}));
+                              const Caller& caller = {}) {
+    sockets.push_back(sessions.open(name, std::move(peer), caller));
     return *sockets.back();
   }
   void answer(ServerFrame frame) { relay.on_frame(service, std::move(frame), at(1ms)); }
@@ -172,9 +172,9 @@ TEST_F(LegacySessionTest, ARequestWithoutAnyTextIsAnsweredAllTheSame) {
 // Deliberate break: an ask() with the owner "" answers both from one computation.
 TEST_F(LegacySessionTest, OwnersShareNeitherNamesNorAnswers) {
   auto stranger = std::make_shared<FakePeer>();
-  open("s", page, "key:a").on_text(request());
+  open("s", page, {"key:a"}).on_text(request());
   const auto first = service.last_suggest();
-  open("s", stranger, "key:b").on_text(request());
+  open("s", stranger, {"key:b"}).on_text(request());
   const auto second = service.last_suggest();
   EXPECT_NE(first.id, second.id);
   answer(Started{.id = first.id});

@@ -24,10 +24,10 @@ class LayerCache {
  public:
   LayerCache(KvType type, int heads, int head_dim, int blocks)
       : type_(type),
-        keys_(static_cast<std::ptrdiff_t>(heads) * head_dim * kBlockTokens),
-        stride_(keys_ + static_cast<std::ptrdiff_t>(heads) * padded_head_dim(head_dim) * kBlockTokens),
+        keys_(heads * head_key_bytes(type, head_dim)),
+        stride_(keys_ + heads * head_value_bytes(type, head_dim)),
         next_(blocks),
-        memory_(stride_ * blocks * (type == KvType::kFp16 ? 2 : 4), std::byte{0xff}) {}
+        memory_(stride_ * blocks, std::byte{0xff}) {}
 
   std::vector<BlockId> take(int blocks) {
     std::vector<BlockId> table(blocks);
@@ -39,14 +39,13 @@ class LayerCache {
               int context) {
     std::vector<float> scratch(attention_scratch(context, layer.head_dim), NAN);
     layer.keys = memory_.data();
-    layer.values = memory_.data() + keys_ * (type_ == KvType::kFp16 ? 2 : 4);
+    layer.values = memory_.data() + keys_;
     layer.block_stride = stride_;
     kernels.attend(type_)(layer, group, head, scratch.data());
   }
 
   void copy(BlockId from, BlockId to) {
-    const std::ptrdiff_t bytes = stride_ * (type_ == KvType::kFp16 ? 2 : 4);
-    std::copy_n(memory_.begin() + from * bytes, bytes, memory_.begin() + to * bytes);
+    std::copy_n(memory_.begin() + from * stride_, stride_, memory_.begin() + to * stride_);
   }
 
  private:
@@ -70,6 +69,7 @@ std::vector<Case> all_cases() {
   for (const Kernels* kernels : runnable_kernels()) {
     cases.push_back({kernels, KvType::kFp32});
     cases.push_back({kernels, KvType::kFp16});
+    cases.push_back({kernels, KvType::kInt8});
   }
   return cases;
 }
@@ -93,10 +93,19 @@ class Attention : public ::testing::TestWithParam<Case> {
            static_cast<std::ptrdiff_t>(kHead) * head_dim;
   }
 
-  /// As the cache keeps it.
-  [[nodiscard]] double kept(float value) const {
-    if (type_ == KvType::kFp32) return value;
-    return static_cast<double>(static_cast<_Float16>(value));
+  /// A head's key or value at a position as the cache keeps it.
+  [[nodiscard]] std::vector<double> kept(std::span<const float> row) const {
+    std::vector<double> values(row.begin(), row.end());
+    if (type_ == KvType::kFp16) {
+      for (double& value : values) value = static_cast<double>(static_cast<_Float16>(value));
+    } else if (type_ == KvType::kInt8) {
+      float largest = 0;
+      for (const float value : row) largest = std::max(largest, std::abs(value));
+      const float scale = largest / 127.0F;
+      const float factor = scale > 0 ? 1.0F / scale : 0.0F;
+      for (double& value : values) value = std::nearbyint(value * factor) * scale;
+    }
+    return values;
   }
 
   /// One sequence fed in chunks. Returns [positions, D].
@@ -127,12 +136,14 @@ class Attention : public ::testing::TestWithParam<Case> {
     const float* query = part(qkv, head_dim, position, 0);
     double sum = 0;
     for (int k = 0; k <= position; ++k) {
+      const auto key = kept({part(qkv, head_dim, k, 1), static_cast<std::size_t>(head_dim)});
       double score = 0;
-      for (int d = 0; d < head_dim; ++d) score += query[d] * kept(part(qkv, head_dim, k, 1)[d]);
+      for (int d = 0; d < head_dim; ++d) score += query[d] * key[d];
       sum += weights[k] = std::exp(kScale * score);
     }
     for (int k = 0; k <= position; ++k) {
-      for (int d = 0; d < head_dim; ++d) out[d] += weights[k] / sum * kept(part(qkv, head_dim, k, 2)[d]);
+      const auto value = kept({part(qkv, head_dim, k, 2), static_cast<std::size_t>(head_dim)});
+      for (int d = 0; d < head_dim; ++d) out[d] += weights[k] / sum * value[d];
     }
     return out;
   }
@@ -141,7 +152,9 @@ class Attention : public ::testing::TestWithParam<Case> {
 INSTANTIATE_TEST_SUITE_P(InstructionSets, Attention, ::testing::ValuesIn(all_cases()), [](const auto& info) {
   std::string name = info.param.kernels->instruction_set;
   std::erase(name, '-');
-  return name + (info.param.type == KvType::kFp16 ? "Fp16" : "Fp32");
+  return name + (info.param.type == KvType::kInt8   ? "Int8"
+                 : info.param.type == KvType::kFp16 ? "Fp16"
+                                                    : "Fp32");
 });
 
 constexpr std::pair<int, int> kShapes[] = {{64, 200}, {8, 33}, {20, 16}, {80, 49}, {160, 40}, {1, 5}};
@@ -215,6 +228,33 @@ TEST_P(Attention, HasTheSameBitsInAGroupOfAnySizeAsAlone) {
           << prompt << " positions, " << members << " members";
     }
   }
+}
+
+// Turns red when: a position's scale goes to its neighbour; the largest magnitude is that of the key's head
+// alone.
+TEST_P(Attention, KeepsOneScaleForEachPosition) {
+  constexpr int kDim = 64, kPositions = 40;
+  auto qkv = random_floats(static_cast<std::size_t>(kPositions) * 3 * kHeads * kDim, 10);
+  for (int p = 0; p < kPositions; ++p) {  // magnitudes from 1e-3 to 1e3, and a value of nothing but zeros
+    const float factor = std::pow(10.0F, static_cast<float>(p % 7) - 3.0F);
+    const auto first = qkv.begin() + static_cast<std::ptrdiff_t>(p) * 3 * kHeads * kDim;
+    std::for_each(first + 2 * kHeads * kDim, first + 3 * kHeads * kDim,
+                  [&](float& value) { value *= p % 11 == 5 ? 0.0F : factor; });
+  }
+  const auto found = run(qkv, kDim, kPositions, kPositions);
+  for (int p = 0; p < kPositions; ++p) {
+    const auto expected = expected_row(qkv, kDim, p);
+    for (int d = 0; d < kDim; ++d) {
+      EXPECT_NEAR(found[p * kDim + d], expected[d], 1e-5 * std::max(1.0, std::abs(expected[d])) + 2e-3) << p;
+    }
+  }
+}
+
+TEST_P(Attention, IsNotANumberWhereAKeyIsNot) {
+  constexpr int kDim = 20;
+  auto qkv = random_floats(std::size_t{2} * 3 * kHeads * kDim, 11);
+  qkv[(kHeads + kHead) * kDim + 3] = NAN;
+  for (const float value : run(qkv, kDim, 2, 2)) EXPECT_TRUE(std::isnan(value));
 }
 
 class Halves : public ::testing::TestWithParam<const Kernels*> {};

@@ -1,5 +1,5 @@
-// Which rows attend together, that it makes no difference to any of them, and what 16-bit keys and values
-// change.
+// Which rows attend together, that it makes no difference to any of them, and what keys and values of fewer
+// bits change.
 #include <unistd.h>
 
 #include "model-service/gpt2/attention_plan.hpp"
@@ -114,8 +114,9 @@ class GroupedStep : public ::testing::TestWithParam<std::pair<KvType, int>> {};
 
 INSTANTIATE_TEST_SUITE_P(TypesAndThreads, GroupedStep,
                          ::testing::Values(std::pair{KvType::kFp32, 1}, std::pair{KvType::kFp32, 2},
-                                           std::pair{KvType::kFp32, 3}, std::pair{KvType::kFp16, 1},
-                                           std::pair{KvType::kFp16, 2}, std::pair{KvType::kFp16, 3}));
+                                           std::pair{KvType::kFp32, 3}, std::pair{KvType::kFp16, 2},
+                                           std::pair{KvType::kInt8, 1}, std::pair{KvType::kInt8, 2},
+                                           std::pair{KvType::kInt8, 3}));
 
 // Turns red when: one block too many is taken for shared.
 TEST_P(GroupedStep, HasTheSameBitsWhetherBlocksAreSharedOrCopies) {
@@ -131,17 +132,29 @@ TEST_P(GroupedStep, HasTheSameBitsWhetherBlocksAreSharedOrCopies) {
   }
 }
 
-TEST(HalfPrecisionCache, ChangesLogitsByLittle) {
+struct SmallCache {
+  KvType type;
+  float allowed;    ///< share of the largest logit
+  double memory;    ///< against 32 bits
+  int block_bytes;  ///< of the tiny model
+};
+
+class CacheOfFewerBits : public ::testing::TestWithParam<SmallCache> {};
+
+INSTANTIATE_TEST_SUITE_P(Types, CacheOfFewerBits,
+                         ::testing::Values(SmallCache{KvType::kFp16, 2e-3F, 0.5, 6144},
+                                           SmallCache{KvType::kInt8, 2e-2F, 0.25 + 1.0 / 64, 4096}));
+
+TEST_P(CacheOfFewerBits, ChangesLogitsByLittle) {
   const auto full = load(kSource / "models/gpt2-demo");
-  const auto half = load_model(kSource / "models/gpt2-demo",
-                               {.kv_dtype = KvType::kFp16, .kv_bytes = std::size_t{256} << 20});
+  const auto small = load_model(kSource / "models/gpt2-demo",
+                                {.kv_dtype = GetParam().type, .kv_bytes = std::size_t{256} << 20});
   const auto ids = text(400, 3);
   const auto expected = prefill(*full, ids, Blocks(*full).take_for(400));
-  const auto found = prefill(*half, ids, Blocks(*half).take_for(400));
+  const auto found = prefill(*small, ids, Blocks(*small).take_for(400));
   const auto [reached, allowed] = difference(found, expected);
-  std::printf("16-bit keys and values: largest difference %.2e of logits up to %.1f\n", reached,
-              allowed * 1e4F);
-  EXPECT_LE(reached, allowed * 20);  // 2e-3 of the largest logit
+  std::printf("largest difference %.2e of logits up to %.1f\n", reached, allowed * 1e4F);
+  EXPECT_LE(reached, allowed * 1e4F * GetParam().allowed);
   EXPECT_GT(reached, 0);
 }
 
@@ -161,20 +174,21 @@ std::size_t resident_bytes_of_cache(KvType type, int blocks) {
   return resident_bytes() - before;
 }
 
-// Turns red when: the cache of halves is laid out in floats.
-TEST(HalfPrecisionCache, TakesHalfTheMemory) {
-  constexpr int kBlocks = 20;
+// Turns red when: the cache is laid out in floats.
+TEST_P(CacheOfFewerBits, TakesLessMemory) {
+  constexpr int kBlocks = 40;
   const auto full = static_cast<double>(resident_bytes_of_cache(KvType::kFp32, kBlocks));
-  const auto half = static_cast<double>(resident_bytes_of_cache(KvType::kFp16, kBlocks));
-  std::printf("keys and values of a gpt2-medium: %.0f bytes a token, in 16 bits %.0f\n", full / kBlocks / 16,
-              half / kBlocks / 16);
+  const auto small = static_cast<double>(resident_bytes_of_cache(GetParam().type, kBlocks));
+  std::printf("keys and values of a gpt2-medium: %.0f bytes a token in 32 bits, here %.0f\n",
+              full / kBlocks / 16, small / kBlocks / 16);
   EXPECT_NEAR(full, kBlocks * 16.0 * 24 * 2 * 1024 * 4, 4e6);
-  EXPECT_NEAR(half / full, 0.5, 0.05);
+  EXPECT_NEAR(small / full, GetParam().memory, 0.05);
 }
 
-TEST(HalfPrecisionCache, HasTwiceTheBlocks) {
+TEST_P(CacheOfFewerBits, HasMoreBlocks) {
+  const std::size_t bytes = std::size_t{10} * GetParam().block_bytes + 100;
   const auto model =
-      load_model(kData / "tiny", {.kv_dtype = KvType::kFp16, .threads = 1, .kv_bytes = 10 * 6144 + 100});
+      load_model(kData / "tiny", {.kv_dtype = GetParam().type, .threads = 1, .kv_bytes = bytes});
   EXPECT_EQ(model->shape().kv_blocks, 10);
 }
 

@@ -327,7 +327,7 @@ TEST_F(Int8Model, HasTheSameBitsInBatchesOfAnySize) {
 
 TEST_F(Int8Model, HasTheSameBitsInChunksOfAnySizeAndWithAnyNumberOfThreads) {
   const auto ids = text(150);
-  for (const KvType kv_dtype : {KvType::kFp32, KvType::kFp16}) {
+  for (const KvType kv_dtype : {KvType::kFp32, KvType::kInt8}) {
     std::vector<float> whole;
     for (const int threads : {1, 2, 3}) {
       const auto model = load_int8(kSource / "models/gpt2-demo", threads, kv_dtype);
@@ -388,7 +388,7 @@ TEST(Int8Perplexity, IsThatOfFp32AlsoWithOutliers) {
   tokens.resize(4096);
   const double fp32 = perplexity(*load(plain), tokens, 256);
   for (const fs::path& path : {plain, folder.path() / "outliers"}) {
-    const double ratio = perplexity(*load_int8(path), tokens, 256) / fp32;
+    const double ratio = perplexity(*load_int8(path, 2, KvType::kInt8), tokens, 256) / fp32;
     std::printf("%s: perplexity of int8 / fp32 = %.5f\n", path.filename().c_str(), ratio);
     EXPECT_LE(ratio, 1.005);
     EXPECT_GE(ratio, 0.995);
