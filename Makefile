@@ -27,7 +27,8 @@ demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ct
 	@scripts/demo --bin $(BIN) --port $(PORT)
 
 test: build ## build and run all tests: unit, integration, end to end
-	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) INKFLEET_PAGE_PYTHON=$$(scripts/page-env) ctest --preset $(PRESET) --parallel $(JOBS)
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) INKFLEET_PAGE_PYTHON=$$(scripts/page-env) \
+	 INKFLEET_DEPLOY_PYTHON=$$(scripts/deploy-env) ctest --preset $(PRESET) --parallel $(JOBS)
 
 test-page: build ## the page in Debian's Chromium and the JavaScript client behind a proxy that cuts connections; pictures in build/page-screenshots
 	@INKFLEET_PAGE_PYTHON=$$(scripts/page-env) ctest --preset $(PRESET) --label-regex page
@@ -60,7 +61,7 @@ test-asan-service: ## the programs, libtorch included, under AddressSanitizer an
 	@scripts/fetch-libtorch
 	@cmake --preset asan-service --log-level=NOTICE
 	@cmake --build --preset asan-service --parallel $(JOBS)
-	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan-service/bin
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan/bin
 
 fuzz: ## give every parser of bytes from outside mutated ones, with libFuzzer (FUZZ_SECONDS=20 for each)
 	@scripts/install-packages

@@ -206,14 +206,18 @@ def check_hosts(fleet: Fleet) -> None:
     for model in fleet.models:
         count = sum(host.get("models", {}).get(model.name, 0) for host in hosts)
         if not model.replicas["min"] <= count <= model.replicas["max"]:
-            raise Wrong(f"{model.name}: hosts have {count} services of it, replicas asks for {model.replicas['min']} to {model.replicas['max']}")
+            raise Wrong(
+                f"{model.name}: hosts have {count} services of it, replicas asks for {model.replicas['min']} to {model.replicas['max']}"
+            )
     if not any(host.get("gateway") for host in hosts):
         raise Wrong("hosts: none has a gateway")
 
 
 def check_balancer(fleet: Fleet) -> None:
     if fleet.routes_directly and "auth" in fleet.data["gateway"].get("settings", {}):
-        raise Wrong("balancer.routes: with gateway.settings.auth it must be gateways, or editors get to the services without a key")
+        raise Wrong(
+            "balancer.routes: with gateway.settings.auth it must be gateways, or editors get to the services without a key"
+        )
     for model in fleet.models:
         if model.scale["signal"] == "load_balancing" and not fleet.routes_directly:
             raise Wrong(f"{model.name}.scale.signal: load_balancing needs balancer.routes: services")

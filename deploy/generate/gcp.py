@@ -64,7 +64,9 @@ class Service:
             "baseInstanceName": self.name,
             "instanceTemplate": self.url("instanceTemplates", template),
             "namedPorts": [{"name": PORT_NAME, "port": self.port}],
-            "autoHealingPolicies": [{"healthCheck": self.url("healthChecks", f"{self.name}-live"), "initialDelaySec": self.start_seconds}],
+            "autoHealingPolicies": [
+                {"healthCheck": self.url("healthChecks", f"{self.name}-live"), "initialDelaySec": self.start_seconds}
+            ],
             "updatePolicy": {
                 "type": "PROACTIVE",
                 "minimalAction": "REPLACE",
@@ -72,7 +74,10 @@ class Service:
                 "maxUnavailable": {"fixed": 0},
             },
         }
-        once = {"targetSize": self.replicas["min"], "distributionPolicy": {"zones": [{"zone": f"projects/{self.google['project']}/zones/{zone}"} for zone in zones]}}
+        once = {
+            "targetSize": self.replicas["min"],
+            "distributionPolicy": {"zones": [{"zone": f"projects/{self.google['project']}/zones/{zone}"} for zone in zones]},
+        }
         return self.resource("instanceGroupManagers", body, self.google["region"], once)
 
     def signal(self) -> dict:
@@ -81,7 +86,9 @@ class Service:
         return {
             "cpu": {"cpuUtilization": {"utilizationTarget": target}},
             "load_balancing": {"loadBalancingUtilization": {"utilizationTarget": target}},
-            "saturation": {"customMetricUtilizations": [{"metric": METRIC, "utilizationTarget": target, "utilizationTargetType": "GAUGE"}]},
+            "saturation": {
+                "customMetricUtilizations": [{"metric": METRIC, "utilizationTarget": target, "utilizationTargetType": "GAUGE"}]
+            },
         }[scale["signal"]]
 
     def autoscaler(self) -> dict:
@@ -142,16 +149,26 @@ class FrontDoor(Service):
         gateway = self.url("backendServices", f"{self.fleet.name}-gateway")
         routed = [service for service in self.services if service.model and self.fleet.routes_directly]
         rules = [
-            {"paths": [f"/{service.model.name}", f"/{service.model.name}/*"], "service": self.url("backendServices", service.name)}
+            {
+                "paths": [f"/{service.model.name}", f"/{service.model.name}/*"],
+                "service": self.url("backendServices", service.name),
+            }
             for service in routed
         ]
         matcher = {"name": "models", "defaultService": gateway, "pathRules": rules}
-        tests = [{"host": "any", "path": path, "service": rule["service"]} for rule in rules for path in (rule["paths"][0], rule["paths"][0] + READY)]
+        tests = [
+            {"host": "any", "path": path, "service": rule["service"]}
+            for rule in rules
+            for path in (rule["paths"][0], rule["paths"][0] + READY)
+        ]
         # A suffix that begins with another model's name is not that model's.
         others = ["/", "/v1/models", *(f"/{service.model.name}-other" for service in routed)]
         tests += [{"host": "any", "path": path, "service": gateway} for path in others]
         hosts = [{"hosts": ["*"], "pathMatcher": "models"}]
-        return self.resource("urlMaps", {"name": self.name, "defaultService": gateway, "hostRules": hosts, "pathMatchers": [matcher], "tests": tests})
+        return self.resource(
+            "urlMaps",
+            {"name": self.name, "defaultService": gateway, "hostRules": hosts, "pathMatchers": [matcher], "tests": tests},
+        )
 
     def door(self) -> list:
         """Certificate, proxy, address and rule; plain HTTP where there is no domain."""

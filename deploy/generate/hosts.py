@@ -93,7 +93,11 @@ def write(fleet: Fleet, folder: Path) -> None:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(environment(model_flags(model, f"{host['address']}:{port}", folder_of(model))))
     config = gateway_config(
-        fleet, f"0.0.0.0:{gateway_port(fleet)}", f"127.0.0.1:{admin_port(fleet)}", balancers(fleet), lambda model: services(fleet, model)
+        fleet,
+        f"0.0.0.0:{gateway_port(fleet)}",
+        f"127.0.0.1:{admin_port(fleet)}",
+        balancers(fleet),
+        lambda model: services(fleet, model),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "gateway.json").write_text(json.dumps(config, indent=2) + "\n")

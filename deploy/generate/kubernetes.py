@@ -32,7 +32,10 @@ def patch(kind: str, *operations) -> dict:
 
 def images(fleet: Fleet) -> list:
     registry = fleet.data["kubernetes"]["registry"]
-    return [{"name": f"inkfleet-{program}", "newName": f"{registry}/inkfleet-{program}", "newTag": fleet.release} for program in ("model", "gateway")]
+    return [
+        {"name": f"inkfleet-{program}", "newName": f"{registry}/inkfleet-{program}", "newTag": fleet.release}
+        for program in ("model", "gateway")
+    ]
 
 
 def service_name(model: Model) -> str:
@@ -132,7 +135,9 @@ def write(fleet: Fleet, folder: Path) -> None:
     write_overlay(folder, fleet_overlay(fleet, folder))
     write_overlay(folder / "gateway", gateway_overlay(fleet, folder / "gateway"))
     # A headless Service's name has the address of every pod that is ready.
-    config = gateway_config(fleet, f"0.0.0.0:{gateway_port(fleet)}", "0.0.0.0:9100", ANY_PROXY, lambda model: [f"{service_name(model)}:{model.port}"])
+    config = gateway_config(
+        fleet, f"0.0.0.0:{gateway_port(fleet)}", "0.0.0.0:9100", ANY_PROXY, lambda model: [f"{service_name(model)}:{model.port}"]
+    )
     (folder / "gateway" / "gateway.json").write_text(json.dumps(config, indent=2) + "\n")
     for model in fleet.models:
         place = folder / "models" / model.slug

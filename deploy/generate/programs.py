@@ -3,7 +3,9 @@
 from fleet import Fleet, Model
 
 GOOGLE_FRONT_ENDS = ["130.211.0.0/22", "35.191.0.0/16"]  # health checks too
-UPSTREAM_NOBODY = "nobody.invalid"  # a name that is never found: a model whose services are not known yet is unavailable, not unknown
+UPSTREAM_NOBODY = (
+    "nobody.invalid"  # a name that is never found: a model whose services are not known yet is unavailable, not unknown
+)
 
 
 def environment(flags: dict) -> str:

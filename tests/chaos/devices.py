@@ -26,8 +26,8 @@ def device_faults(stage, result, short):
         faults.order(sick.address, fault)
         faults.wait_unhealthy(sick.address, ordered, limit=3 * limit)
         noticed = time.monotonic() - ordered
-        result.at_most(f"{fault}_503_s", noticed, limit)
-        result.at_most("out_s", noticed + balancer.wait(MODEL, [False, True]), limit + ROTATION_S)
+        result.at_most(f"{fault}_503_s", noticed, limit, paced=True)
+        result.at_most("out_s", noticed + balancer.wait(MODEL, [False, True]), limit + ROTATION_S, paced=True)
         supervisor = stage.supervisor([sick])
         balancer.wait(MODEL, [True, True])
         supervisor.close()

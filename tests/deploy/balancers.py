@@ -25,7 +25,12 @@ def url_map_service(url_map: dict, path: str, host: str = "any") -> str:
     for rule in url_map.get("hostRules", []):
         if host in rule["hosts"] or "*" in rule["hosts"]:
             matcher = next(item for item in url_map["pathMatchers"] if item["name"] == rule["pathMatcher"])
-            found = [(len(pattern), rule["service"]) for rule in matcher.get("pathRules", []) for pattern in rule["paths"] if matches(pattern, path)]
+            found = [
+                (len(pattern), rule["service"])
+                for rule in matcher.get("pathRules", [])
+                for pattern in rule["paths"]
+                if matches(pattern, path)
+            ]
             return max(found)[1] if found else matcher["defaultService"]
     return url_map["defaultService"]
 

@@ -1,4 +1,4 @@
-"""What everything under test is generated from, and the tools that are needed: one that is missing skips its tests, and is named at the end."""
+"""What everything under test is generated from, and the tools it needs: a missing one skips its tests, and is named at the end."""
 
 import collections
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("INKFLEET_BIN", ROOT / "build" / "release" / "bin"))
 GENERATE = ROOT / "deploy" / "generate"
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "e2e"), str(GENERATE)]
 
@@ -39,7 +40,9 @@ def generate(fleet: Path, out: Path, *targets: str) -> subprocess.CompletedProce
     """As `scripts/deploy` does it, with packages that need not exist."""
     packages = out.parent / "package"
     packages.mkdir(parents=True, exist_ok=True)
-    names = [f"inkfleet-{program}-{version}-linux-x86_64.tar.gz" for program in ("model", "gateway") for version in ("0.1.0", "0.2.0")]
+    names = [
+        f"inkfleet-{program}-{version}-linux-x86_64.tar.gz" for program in ("model", "gateway") for version in ("0.1.0", "0.2.0")
+    ]
     (packages / "SHA256SUMS").write_text("".join(f"{i:064x}  {name}\n" for i, name in enumerate(names)))
     command = [sys.executable, GENERATE, "--fleet", fleet, "--out", out, "--packages", packages, *targets]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -69,3 +72,15 @@ def made(fleet_file, tmp_path_factory) -> Path:
 def ours(tmp_path_factory) -> Path:
     """Everything, of the project's own fleet."""
     return generated(FLEETS["ours"], tmp_path_factory.mktemp("ours") / "deploy")
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory) -> Path:
+    """Those of INKFLEET_PACKAGES, or made now."""
+    if "INKFLEET_PACKAGES" in os.environ:
+        return Path(os.environ["INKFLEET_PACKAGES"])
+    for name in ("patchelf", "dpkg-deb", "dpkg-shlibdeps"):
+        tool(name)
+    out = tmp_path_factory.mktemp("packages")
+    subprocess.run([ROOT / "scripts" / "package", BIN, out], check=True, timeout=600, stdout=subprocess.DEVNULL)
+    return out

@@ -20,7 +20,11 @@ def base() -> Path:
     archive = CACHE / "debian-12-minbase.tar"
     if not archive.exists():
         new = archive.with_suffix(".new.tar")
-        subprocess.run([tool("mmdebstrap"), "--quiet", "--variant=minbase", "--include=ca-certificates", "bookworm", new, MIRROR], check=True, timeout=MAKE_S)
+        subprocess.run(
+            [tool("mmdebstrap"), "--quiet", "--variant=minbase", "--include=ca-certificates", "bookworm", new, MIRROR],
+            check=True,
+            timeout=MAKE_S,
+        )
         new.rename(archive)
     return archive
 
@@ -39,9 +43,22 @@ class Root:
         return [*isolated, tool("chroot"), str(self.folder), *map(str, command)]
 
     def run(self, *command, **options) -> subprocess.CompletedProcess:
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LANG": "C.UTF-8", "HOME": "/root"}
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "LANG": "C.UTF-8",
+            "HOME": "/root",
+        }
         proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-        done = subprocess.run(self.inside(*command), env=environment | proxies, capture_output=True, text=True, timeout=MAKE_S, check=False, **options)
+        done = subprocess.run(
+            self.inside(*command),
+            env=environment | proxies,
+            capture_output=True,
+            text=True,
+            timeout=MAKE_S,
+            check=False,
+            **options,
+        )
         assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done
 

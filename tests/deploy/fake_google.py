@@ -47,10 +47,13 @@ class Google:
         """Of the filter only what we ask with."""
         words = dict(word.replace('"', "").split("=") for word in wanted.split(" AND "))
         found = [
-            instance for instance in json.loads((self.folder / "instances.json").read_text())
+            instance
+            for instance in json.loads((self.folder / "instances.json").read_text())
             if instance["labels"]["fleet"] == words["labels.fleet"] and instance["status"] == words["status"]
         ]
-        return json.dumps({"items": {"zones/a": {"instances": found}, "zones/b": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}}).encode()
+        return json.dumps(
+            {"items": {"zones/a": {"instances": found}, "zones/b": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}}
+        ).encode()
 
     def post(self, path: str, headers, body: bytes) -> bytes:
         self.demand(headers.get("Authorization") == f"Bearer {TOKEN}", 401, "no token")

@@ -44,7 +44,10 @@ def backend_service(path, body, store):
     demand(body.get("timeoutSec", 30) <= 86400, f"{path}: no connection lives longer than a day")
     for backend in body["backends"]:
         group = store[next(iter(references(backend["group"])))]
-        demand(any(port["name"] == body["portName"] for port in group["namedPorts"]), f"{path}: the group has no port {body['portName']}")
+        demand(
+            any(port["name"] == body["portName"] for port in group["namedPorts"]),
+            f"{path}: the group has no port {body['portName']}",
+        )
 
 
 def url_map(path, body, _):
@@ -77,7 +80,12 @@ def template(path, body, _):
 def autoscaler(path, body, _):
     policy = body["autoscalingPolicy"]
     demand(policy["minNumReplicas"] <= policy["maxNumReplicas"], f"{path}: min is more than max")
-    targets = [value for key, signal in policy.items() if "tilization" in key for value in (signal if isinstance(signal, list) else [signal])]
+    targets = [
+        value
+        for key, signal in policy.items()
+        if "tilization" in key
+        for value in (signal if isinstance(signal, list) else [signal])
+    ]
     demand(targets and all(0 < target["utilizationTarget"] for target in targets), f"{path}: no signal to scale on")
 
 

@@ -12,7 +12,19 @@ from conftest import tool
 
 import debian
 
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "python3-minimal", "python3-apt", "haproxy", "socat", "curl", "nftables", "procps", "ca-certificates"]
+PACKAGES = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "python3-minimal",
+    "python3-apt",
+    "haproxy",
+    "socat",
+    "curl",
+    "nftables",
+    "procps",
+    "ca-certificates",
+]
 IMAGE = "docker.io/library/inkfleet-machine:1"
 BOOT_S = 60
 
@@ -45,7 +57,9 @@ class Podman:
 
     def run(self, *arguments, program="podman", check=True, seconds=600, **options) -> subprocess.CompletedProcess:
         command = self.command(*arguments, program=program)
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False, **options)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False, **options
+        )
         assert done.returncode == 0 or not check, f"{command}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
         return done
 
@@ -61,7 +75,9 @@ def image(podman: Podman, folder: Path) -> str:
             root.run("systemctl", "unmask", "haproxy.service")
             root.run("systemctl", "disable", "haproxy.service")
             new = archive.with_suffix(".new.tar")
-            subprocess.run(["tar", "-cf", new, "-C", root.folder, "--exclude=./proc/*", "--exclude=./sys/*", "."], check=True, timeout=300)
+            subprocess.run(
+                ["tar", "-cf", new, "-C", root.folder, "--exclude=./proc/*", "--exclude=./sys/*", "."], check=True, timeout=300
+            )
             new.rename(archive)
     podman.run("import", "--change", "STOPSIGNAL SIGRTMIN+3", "--change", 'CMD ["/lib/systemd/systemd"]', archive, IMAGE)
     return IMAGE
@@ -76,7 +92,11 @@ class Machine:
         self.ssh = folder / "ssh"
         self.ssh.write_text(WRAPPER.format(exec=" ".join(self.within())))
         self.ssh.chmod(self.ssh.stat().st_mode | stat.S_IXUSR)
-        self.wait(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"), BOOT_S, "it does not boot")
+        self.wait(
+            lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded"),
+            BOOT_S,
+            "it does not boot",
+        )
 
     def within(self, *command) -> list:
         """A program of that machine. (`podman exec` does the same in thirty times the time, which a playbook adds up.)"""
@@ -94,7 +114,13 @@ class Machine:
 
     def ask(self, url: str) -> tuple:
         """Status and body."""
-        done = subprocess.run(self.inside(tool("curl"), "-s", "-m", "5", "-w", "\n%{http_code}", url), capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            self.inside(tool("curl"), "-s", "-m", "5", "-w", "\n%{http_code}", url),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
         body, _, status = done.stdout.rpartition("\n")
         return int(status or 0), body
 
@@ -127,10 +153,18 @@ def close_storage(podman: Podman) -> None:
 
 def ansible(machine: Machine, inventory: Path, playbook: Path, *arguments: str) -> dict:
     """Plays it; what was ok and changed."""
-    variables = {"ansible_ssh_executable": str(machine.ssh), "ansible_ssh_transfer_method": "piped", "ansible_ssh_pipelining": True, "ansible_become": False, "ansible_python_interpreter": "/usr/bin/python3"}
+    variables = {
+        "ansible_ssh_executable": str(machine.ssh),
+        "ansible_ssh_transfer_method": "piped",
+        "ansible_ssh_pipelining": True,
+        "ansible_become": False,
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
     command = [shutil.which("ansible-playbook"), "-i", inventory, "-e", json.dumps(variables), *arguments, playbook]
     settings = {**machine.podman.environment, "ANSIBLE_CONFIG": str(playbook.parent / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     recap = done.stdout[done.stdout.rindex("PLAY RECAP") :]
-    return {key: sum(int(item.split("=")[1]) for item in recap.split() if item.startswith(f"{key}=")) for key in ("ok", "changed")} | {"log": done.stdout}
+    return {
+        key: sum(int(item.split("=")[1]) for item in recap.split() if item.startswith(f"{key}=")) for key in ("ok", "changed")
+    } | {"log": done.stdout}

@@ -47,14 +47,24 @@ class Fleet(ExitStack):
     def file(self) -> dict:
         gateway, admin, balancer, *others = self.ports
         entries = []
-        for (name, count), port in zip(self.models.items(), others[::3]):
-            entries.append({
-                "name": name, "aliases": self.aliases.get(name, []), "weights": {"path": str(programs.MODELS / name)}, "port": port, "dtype": "int8",
-                "device": {"kind": "cpu", "machine_type": "none", "threads": 1}, "replicas": {"min": 1, "max": count},
-                "scale": {"signal": "cpu", "target": 0.5}, "limits": {"cache_mb": 256},
-            })
+        for (name, count), port in zip(self.models.items(), others[::3], strict=False):
+            entries.append(
+                {
+                    "name": name,
+                    "aliases": self.aliases.get(name, []),
+                    "weights": {"path": str(programs.MODELS / name)},
+                    "port": port,
+                    "dtype": "int8",
+                    "device": {"kind": "cpu", "machine_type": "none", "threads": 1},
+                    "replicas": {"min": 1, "max": count},
+                    "scale": {"signal": "cpu", "target": 0.5},
+                    "limits": {"cache_mb": 256},
+                }
+            )
         return {
-            "fleet": "here", "release": "0.1.0", "models": entries,
+            "fleet": "here",
+            "release": "0.1.0",
+            "models": entries,
             "gateway": {"port": gateway, "admin_port": admin, "replicas": {"min": 1, "max": 1}, "machine_type": "none"},
             "balancer": {"port": balancer, "websocket_seconds": 60},
             "hosts": [{"name": "here", "address": "127.0.0.1", "gateway": True, "balancer": True, "models": self.models}],
@@ -73,7 +83,11 @@ class Fleet(ExitStack):
 
     def start_haproxy(self):
         text = (self.made / "haproxy.cfg").read_text().replace("/etc/haproxy/models.map", str(self.made / "models.map"))
-        text = text.replace("  user haproxy\n  group haproxy\n", "").replace("  master-worker\n", "").replace("/run/haproxy", str(self.folder))
+        text = (
+            text.replace("  user haproxy\n  group haproxy\n", "")
+            .replace("  master-worker\n", "")
+            .replace("/run/haproxy", str(self.folder))
+        )
         (self.folder / "haproxy.cfg").write_text(text.replace("bind :", "bind 127.0.0.1:"))
         with (self.folder / "haproxy.log").open("wb") as log:
             process = subprocess.Popen([tool("haproxy"), "-db", "-f", self.folder / "haproxy.cfg"], stdout=log, stderr=log)
@@ -96,6 +110,10 @@ class Fleet(ExitStack):
     def rotation(self, backend: str) -> dict:
         rows = [line.split(",") for line in self.balancer("show stat") if line.startswith(f"{backend},")]
         return {row[1]: row[17] for row in rows if row[1] != "BACKEND"}
+
+    def sessions(self, backend: str) -> int:
+        """So far."""
+        return int(next(line for line in self.balancer("show stat") if line.startswith(f"{backend},BACKEND")).split(",")[7])
 
     def wait_rotation(self, backend: str, up: int) -> float:
         begun = time.monotonic()

@@ -13,7 +13,6 @@ from conftest import ROOT
 
 import faults
 import picture
-import programs
 from autoscaler import Policy, Sample
 from metrics import Metrics
 from small_fleet import Fleet, free_ports
@@ -170,4 +169,6 @@ def judge(drill: Drill, stories: list, whole: dict) -> None:
         else:
             window = [other for other in drill.samples if sample.at - WINDOW_S / 2 < other.at <= sample.at]
             assert all(other.mean < TARGET for other in window), f"in under load: {sample}"
-    print(f"{len(stories)} requests, steps {[(round(sample.at), sample.count, sample.step, round(sample.mean, 2)) for sample in steps]}")
+    print(
+        f"{len(stories)} requests, steps {[(round(sample.at), sample.count, sample.step, round(sample.mean, 2)) for sample in steps]}"
+    )

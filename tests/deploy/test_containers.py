@@ -15,7 +15,6 @@ import machine as machines
 import programs
 import weights
 from machine import Podman
-from test_package import packages  # noqa: F401: a fixture
 
 pytestmark = pytest.mark.slow
 MODEL = "gpt2-demo"
@@ -24,7 +23,7 @@ LOCKED = ["--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileg
 
 
 @pytest.fixture(scope="module")
-def podman(packages, tmp_path_factory):  # noqa: F811
+def podman(packages, tmp_path_factory):
     folder = tmp_path_factory.mktemp("podman")
     podman = Podman(folder / "podman")
     try:
@@ -32,7 +31,17 @@ def podman(packages, tmp_path_factory):  # noqa: F811
         for program in ("model", "gateway"):
             package = next(packages.glob(f"inkfleet-{program}-*.tar.gz"))
             file = ROOT / "deploy" / "containers" / f"Containerfile.{program}"
-            options = ["--isolation", "chroot", "--network", "host", "--pull=never", "--format", "docker", "--build-arg", f"PACKAGE={package.name}"]
+            options = [
+                "--isolation",
+                "chroot",
+                "--network",
+                "host",
+                "--pull=never",
+                "--format",
+                "docker",
+                "--build-arg",
+                f"PACKAGE={package.name}",
+            ]
             podman.run("bud", *options, "-t", f"inkfleet-{program}", "-f", file, packages, program="buildah")
         yield podman
     finally:
@@ -65,7 +74,9 @@ def test_an_image_holds_no_compiler_and_nobody_is_root(podman):
         print(f"inkfleet-{program}: {image['Size'] / 1e6:.0f} MB")
         assert image["Config"]["User"] == "10001:10001"
         look = "ls /usr/bin/*gcc* /usr/bin/ld /usr/bin/python3 2>/dev/null; id -u"
-        assert podman.run("run", "--rm", *LOCKED, "--entrypoint", "/bin/sh", f"inkfleet-{program}", "-c", look).stdout == "10001\n"
+        assert (
+            podman.run("run", "--rm", *LOCKED, "--entrypoint", "/bin/sh", f"inkfleet-{program}", "-c", look).stdout == "10001\n"
+        )
 
 
 # Deliberate break: leave `lib` out of the image.
@@ -73,18 +84,42 @@ def test_weights_are_fetched_and_a_suggestion_is_answered(podman, archive, tmp_p
     folder = tmp_path / "models"
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
-    fetch = ["run", "--rm", *LOCKED, "--tmpfs", "/tmp", "-v", f"{folder}:/models", "--entrypoint", "/opt/inkfleet/model/current/bin/inkfleet-fetch-weights", "inkfleet-model"]
+    fetch = [
+        "run",
+        "--rm",
+        *LOCKED,
+        "--tmpfs",
+        "/tmp",
+        "-v",
+        f"{folder}:/models",
+        "--entrypoint",
+        "/opt/inkfleet/model/current/bin/inkfleet-fetch-weights",
+        "inkfleet-model",
+    ]
     with files_at(tmp_path) as address:
         wrong = podman.run(*fetch, f"{address}/model.tar", "0" * 64, "/models/current", check=False)
         assert wrong.returncode == 1 and "SHA-256" in wrong.stderr and not (folder / "current").exists()
         podman.run(*fetch, f"{address}/model.tar", weights.sha256_of(programs.MODELS / MODEL), "/models/current")
     with contextlib.ExitStack() as stack:
         flags = ["--model", "/models/current", "--name", MODEL, "--listen", "127.0.0.1:0", "--threads", 1]
-        model = start(podman, tmp_path / "model.log", "inkfleet-model", *flags, options=["--tmpfs", "/cache:mode=1777", "--tmpfs", "/tmp", "-v", f"{folder}:/models:ro"])
+        model = start(
+            podman,
+            tmp_path / "model.log",
+            "inkfleet-model",
+            *flags,
+            options=["--tmpfs", "/cache:mode=1777", "--tmpfs", "/tmp", "-v", f"{folder}:/models:ro"],
+        )
         stack.callback(model.close)
         model.wait_listening().wait_ready()
-        (tmp_path / "gateway.json").write_text(json.dumps({"listen": "127.0.0.1:0", "routes": [programs.route(MODEL, [model.address])]}))
-        gateway = start(podman, tmp_path / "gateway.log", "inkfleet-gateway", options=["-v", f"{tmp_path}/gateway.json:/etc/inkfleet/gateway.json:ro"])
+        (tmp_path / "gateway.json").write_text(
+            json.dumps({"listen": "127.0.0.1:0", "routes": [programs.route(MODEL, [model.address])]})
+        )
+        gateway = start(
+            podman,
+            tmp_path / "gateway.log",
+            "inkfleet-gateway",
+            options=["-v", f"{tmp_path}/gateway.json:/etc/inkfleet/gateway.json:ro"],
+        )
         stack.callback(gateway.close)
         gateway.wait_listening().wait_ready().wait_serving(MODEL)
         answer = programs.run_tool("inkfleet-suggest", f"ws://{gateway.address}/{MODEL}", "Once upon a time", "--max-tokens", 10)

@@ -36,7 +36,13 @@ def slug(name: str) -> str:
 def paths(models: dict) -> dict:
     """Paths, and the model each is of; None: none's, so the gateways'."""
     expected = {path: name for name in models for path in (f"/{name}", f"/{name}/", f"/{name}{READY}", f"/{name}{HEALTHY}")}
-    none = ["/", "/v1/models", "/ws/async/writeup/text_generation/session/x/", *(f"/{name}x" for name in models), *(f"/x/{name}" for name in models)]
+    none = [
+        "/",
+        "/v1/models",
+        "/ws/async/writeup/text_generation/session/x/",
+        *(f"/{name}x" for name in models),
+        *(f"/x/{name}" for name in models),
+    ]
     aliases = [f"/{alias}" for model in models.values() for alias in model.get("aliases", [])]
     return expected | dict.fromkeys([*none, *aliases])
 
@@ -51,7 +57,9 @@ def test_the_gateways_file_knows_every_model_and_alias(made, models):
 def test_hosts_have_the_services_that_gateway_and_balancer_expect(made, fleet_file, models):
     fleet = yaml.safe_load(fleet_file.read_text())
     servers = balancers.haproxy_servers((made / "hosts" / "haproxy.cfg").read_text())
-    routes = {route["suffix"][1:]: route["upstreams"] for route in json.loads((made / "hosts" / "gateway.json").read_text())["routes"]}
+    routes = {
+        route["suffix"][1:]: route["upstreams"] for route in json.loads((made / "hosts" / "gateway.json").read_text())["routes"]
+    }
     for name in models:
         services = []
         for file in sorted((made / "hosts" / "services").glob(f"*/{name}:*.env")):
@@ -93,7 +101,9 @@ def kubernetes_routes(made) -> list:
 
 
 def test_google_asks_each_model_on_its_port(google, models):
-    checks, groups, backends, templates = (of(google, kind) for kind in ("healthChecks", "instanceGroupManagers", "backendServices", "instanceTemplates"))
+    checks, groups, backends, templates = (
+        of(google, kind) for kind in ("healthChecks", "instanceGroupManagers", "backendServices", "instanceTemplates")
+    )
     firewall = next(body for name, body in of(google, "firewalls").items() if name.endswith("probers"))
     open_ports = firewall["allowed"][0]["ports"]
     for name, model in models.items():
@@ -121,7 +131,9 @@ def test_gateways_on_google_look_for_the_instances_there_are(google, models):
     gateway = next(group for name, group in of(google, "instanceGroupManagers").items() if name.endswith("-gateway"))
     metadata = template_metadata(templates, gateway)
     members = json.loads(metadata["inkfleet-members"])
-    assert {name: entry["port"] for name, entry in members["models"].items()} == {name: model["port"] for name, model in models.items()}
+    assert {name: entry["port"] for name, entry in members["models"].items()} == {
+        name: model["port"] for name, model in models.items()
+    }
     labels = [template["properties"]["labels"] for template in templates.values()]
     for entry in members["models"].values():
         assert {"fleet": members["fleet"], "service": entry["service"]} in labels
@@ -131,7 +143,9 @@ def test_gateways_on_google_look_for_the_instances_there_are(google, models):
 def test_a_gpu_model_gets_its_gpu_and_its_time(google, models):
     templates = of(google, "instanceTemplates")
     for name, model in models.items():
-        properties = next(body for key, body in templates.items() if re.fullmatch(rf"\w+-model-{slug(name)}-\w{{10}}", key))["properties"]
+        properties = next(body for key, body in templates.items() if re.fullmatch(rf"\w+-model-{slug(name)}-\w{{10}}", key))[
+            "properties"
+        ]
         gpu = model["device"]["kind"] == "gpu"
         assert ("guestAccelerators" in properties) == gpu
         assert properties["scheduling"]["onHostMaintenance"] == ("TERMINATE" if gpu else "MIGRATE")
@@ -150,23 +164,33 @@ def test_the_real_gateway_takes_the_file(made, tmp_path):
 def test_haproxy_takes_its_file(made, tmp_path):
     with socket.socket() as taken:  # a port that a check does not bind
         taken.bind(("127.0.0.1", 0))
-        config = (made / "hosts" / "haproxy.cfg").read_text().replace("/etc/haproxy/models.map", str(made / "hosts" / "models.map"))
+        config = (
+            (made / "hosts" / "haproxy.cfg").read_text().replace("/etc/haproxy/models.map", str(made / "hosts" / "models.map"))
+        )
         for name in ("user", "group"):
             config = config.replace(f"  {name} haproxy\n", "")
         (tmp_path / "haproxy.cfg").write_text(config.replace("/run/haproxy/", f"{tmp_path}/"))
-        done = subprocess.run([tool("haproxy"), "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            [tool("haproxy"), "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, timeout=30, check=False
+        )
         assert done.returncode == 0 and "WARNING" not in done.stderr + done.stdout, done.stderr + done.stdout
 
 
 def test_the_demo_fleet_is_this_fleet():
     demo = json.loads((ROOT / "deploy" / "demo-fleet.json").read_text())["models"]
     ours = yaml.safe_load(FLEETS["ours"].read_text())["models"]
-    assert [(model["name"], model["folder"], model["aliases"]) for model in demo] == [(model["name"], model["weights"]["path"], model["aliases"]) for model in ours]
+    assert [(model["name"], model["folder"], model["aliases"]) for model in demo] == [
+        (model["name"], model["weights"]["path"], model["aliases"]) for model in ours
+    ]
 
 
 def test_generating_twice_gives_the_same_bytes(made, fleet_file, tmp_path):
     again = generated(fleet_file, tmp_path / "deploy")
-    files = {path.relative_to(made): path.read_bytes() for path in made.rglob("*.*") if path.is_file() and path.name != "kustomization.yaml"}
+    files = {
+        path.relative_to(made): path.read_bytes()
+        for path in made.rglob("*.*")
+        if path.is_file() and path.name != "kustomization.yaml"
+    }
     assert len(files) > 15
     for name, content in files.items():
         assert (again / name).read_bytes() == content, name
@@ -180,7 +204,11 @@ MISTAKES = {
     "min above max": ("replicas: {min: 2, max: 8}", "replicas: {min: 9, max: 8}", "min is 9, more than max, 8"),
     "weights without a checksum": ("weights: {path: models/gpt2-demo}", 'weights: {url: "https://example.org/x.tar"}', "weights"),
     "no such weights": ("path: models/gpt2-demo}", "path: models/nothing}", "holds no config.json"),
-    "too few services": ("models: {gpt2-demo: 1, gpt2-demo-wizards: 1}", "models: {gpt2-demo-wizards: 1}", "hosts have 1 services"),
+    "too few services": (
+        "models: {gpt2-demo: 1, gpt2-demo-wizards: 1}",
+        "models: {gpt2-demo-wizards: 1}",
+        "hosts have 1 services",
+    ),
     "keys that nobody asks for": ("settings: {}", "settings: {auth: {key_file: keys}}", "balancer.routes"),
     "a port that the gateway has": ("port: 9001", "port: 8081", "gateway.admin_port"),
 }

@@ -43,9 +43,16 @@ class Project:
         self.fake.changes.clear()
         self.fake.refusals.clear()
         with served(self.fake) as address:
-            settings = {"INKFLEET_GCP_ENDPOINT": address, "INKFLEET_GCP_TOKEN": TOKEN, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+            settings = {
+                "INKFLEET_GCP_ENDPOINT": address,
+                "INKFLEET_GCP_TOKEN": TOKEN,
+                "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
+                "ANSIBLE_NOCOLOR": "1",
+            }
             command = [shutil.which("ansible-playbook"), "-i", made / "inventory.yml", *arguments, ANSIBLE / f"{playbook}.yml"]
-            return subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=PLAY_S, check=False)
+            return subprocess.run(
+                command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=PLAY_S, check=False
+            )
 
     def played(self, *arguments, **options) -> list:
         """What it changed."""
@@ -87,7 +94,10 @@ def test_other_weights_touch_their_model_alone_and_can_be_rolled_back(fleet):
     changes = fleet.played("deploy-model", "-e", "inkfleet_model=gpt2-demo")
     template = fleet.group("inkfleet-model-gpt2-demo")["instanceTemplate"]
     assert template != before
-    assert changes == [("insert", template), ("patch", "projects/example-project/regions/europe-west4/instanceGroupManagers/inkfleet-model-gpt2-demo")]
+    assert changes == [
+        ("insert", template),
+        ("patch", "projects/example-project/regions/europe-west4/instanceGroupManagers/inkfleet-model-gpt2-demo"),
+    ]
     assert fleet.group("inkfleet-model-gpt2-demo")["targetSize"] == 7
 
     changes = fleet.played("rollback", "-e", "inkfleet_model=gpt2-demo")
@@ -103,7 +113,12 @@ def test_another_model_is_one_entry(fleet):
     changes = fleet.played("deploy-model", "-e", "inkfleet_model=gpt2-tuned")
     touched = {path.rsplit("/", 1)[1] for _, path in changes}
     assert not any("gpt2-demo" in name for name in touched)
-    assert {"inkfleet-model-gpt2-tuned", "inkfleet-model-gpt2-tuned-ready", "inkfleet-model-gpt2-tuned-live", "inkfleet"} <= touched
+    assert {
+        "inkfleet-model-gpt2-tuned",
+        "inkfleet-model-gpt2-tuned-ready",
+        "inkfleet-model-gpt2-tuned-live",
+        "inkfleet",
+    } <= touched
 
 
 def test_a_misspelt_field_fails(fleet, tmp_path):
@@ -131,11 +146,27 @@ def test_ansible_lint_passes_its_strictest_profile():
 
 MISTAKES = {
     "a timeout longer than its interval": ("healthChecks", lambda body: body.update(timeoutSec=60), "timeoutSec"),
-    "a path that swallows its neighbours": ("urlMaps", lambda body: body["pathMatchers"][0]["pathRules"][0]["paths"].append("/gpt2*"), "begins with /"),
-    "a path that is another model's": ("urlMaps", lambda body: body["pathMatchers"][0]["pathRules"][0].update(paths=["/x"]), "test of /gpt2-demo"),
-    "a reference to nothing": ("backendServices", lambda body: body["backends"][0].update(group=body["backends"][0]["group"] + "x"), "was not found"),
+    "a path that swallows its neighbours": (
+        "urlMaps",
+        lambda body: body["pathMatchers"][0]["pathRules"][0]["paths"].append("/gpt2*"),
+        "begins with /",
+    ),
+    "a path that is another model's": (
+        "urlMaps",
+        lambda body: body["pathMatchers"][0]["pathRules"][0].update(paths=["/x"]),
+        "test of /gpt2-demo",
+    ),
+    "a reference to nothing": (
+        "backendServices",
+        lambda body: body["backends"][0].update(group=body["backends"][0]["group"] + "x"),
+        "was not found",
+    ),
     "two health checks": ("backendServices", lambda body: body["healthChecks"].append(body["healthChecks"][0]), "health check"),
-    "a surge below the number of zones": ("instanceGroupManagers", lambda body: body["updatePolicy"]["maxSurge"].update(fixed=1), "maxSurge"),
+    "a surge below the number of zones": (
+        "instanceGroupManagers",
+        lambda body: body["updatePolicy"]["maxSurge"].update(fixed=1),
+        "maxSurge",
+    ),
     "a word that no enum has": ("autoscalers", lambda body: body["autoscalingPolicy"].update(mode="SOMETIMES"), "SOMETIMES"),
     "a number as text": ("healthChecks", lambda body: body.update(checkIntervalSec="5"), "integer"),
 }
@@ -161,7 +192,9 @@ def test_the_stand_in_keeps_what_is_in_use(ours):
     fake = FakeGce()
     for item in json.loads((ours / "google" / "resources.json").read_text())[:4]:
         place = "global" if item["scope"] == "global" else f"regions/{item['scope']}"
-        fake.answer("POST", f"/compute/v1/projects/example-project/{place}/{item['collection']}", {**item["body"], **item["once"]})
+        fake.answer(
+            "POST", f"/compute/v1/projects/example-project/{place}/{item['collection']}", {**item["body"], **item["once"]}
+        )
     template = next(path for path in fake.store if "/instanceTemplates/" in path)
     with pytest.raises(Refused, match="already being used"):
         fake.answer("DELETE", f"/compute/v1/{template}", None)

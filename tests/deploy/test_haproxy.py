@@ -37,17 +37,19 @@ def model_of(url: str) -> str:
     return next(frame["model"] for frame in map(json.loads, done.stdout.splitlines()) if frame["type"] == "started")
 
 
-# Deliberate break: `path_beg` instead of the first element of the path.
+# Deliberate break: `path,map_beg` of "/NAME" in place of the first element of the path.
 def test_a_suffix_goes_to_its_model_and_all_else_to_the_gateway(fleet):
     for name in MODELS:
         assert model_of(f"ws://{fleet.door}/{name}") == name
         assert faults.http(f"http://{fleet.door}/{name}/healthz")[0] == 200
     assert model_of(f"ws://{fleet.door}/gpt2") == "gpt2-demo"
     for path in ("/gpt2-demo-other", "/gpt2-demo-legalx"):
+        before = fleet.sessions("gateways")
         assert programs.run_tool("inkfleet-suggest", f"ws://{fleet.door}{path}", "A").returncode != 0
+        assert fleet.sessions("gateways") == before + 1, "a service was asked"
 
 
-# Deliberate break: the check asks for /livez.
+# Deliberate break: no `check` in HAProxy's default-server.
 def test_a_fatal_error_leaves_the_rotation_and_nobody_else_notices(fleet):
     first, second = (fleet.services[f"gpt2-demo:{number}"] for number in (1, 2))
     requests = asks(8, n=2, max_tokens=60)

@@ -14,7 +14,6 @@ from conftest import ROOT, generated
 import machine as machines
 import programs
 from machine import Machine, Podman, ansible
-from test_package import packages  # noqa: F401: a fixture
 
 pytestmark = pytest.mark.slow
 FLEET = Path(__file__).parent / "data" / "machine.yaml"
@@ -41,7 +40,7 @@ def machine(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def inventory(packages, tmp_path_factory) -> Path:  # noqa: F811
+def inventory(packages, tmp_path_factory) -> Path:
     """What was generated, and packages of two releases: a second one is the first under another name."""
     folder = tmp_path_factory.mktemp("fleet")
     file = ROOT / "build" / "fleet-machine.yaml"  # in the tree, since paths of weights start from there
@@ -127,7 +126,11 @@ def test_a_hung_service_is_replaced_by_the_watchdog(fleet, record_property, how)
         order_faults(fleet)
         restarts = 0
         fleet.run("curl", "-sf", "-X", "POST", "-d", '{"fault": "hang_engine"}', f"http://{SERVERS[0]}/faults")
-        subprocess.Popen(fleet.inside(programs.BIN / "inkfleet-suggest", f"ws://{SERVERS[0]}/{MODEL}", "hang"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            fleet.inside(programs.BIN / "inkfleet-suggest", f"ws://{SERVERS[0]}/{MODEL}", "hang"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     disturbed(fleet, record_property, f"hung_{how}", 40)
     result, now = fleet.show(SERVICES[0], "Result", "NRestarts")
     assert int(now) == restarts + 1
@@ -136,7 +139,9 @@ def test_a_hung_service_is_replaced_by_the_watchdog(fleet, record_property, how)
 
 def order_faults(fleet) -> None:
     folder = f"/run/systemd/system/{SERVICES[0]}.d"
-    fleet.run("sh", "-c", f"mkdir -p '{folder}' && printf '[Service]\\nEnvironment=INKFLEET_FAULTS=true\\n' > '{folder}/faults.conf'")
+    fleet.run(
+        "sh", "-c", f"mkdir -p '{folder}' && printf '[Service]\\nEnvironment=INKFLEET_FAULTS=true\\n' > '{folder}/faults.conf'"
+    )
     fleet.run("systemctl", "daemon-reload")
     fleet.run("systemctl", "restart", SERVICES[0])
     fleet.wait(lambda: all_up(fleet), 30, "it does not come back")
@@ -157,7 +162,9 @@ def load(fleet):
         process.kill()
 
 
-@pytest.mark.parametrize(("playbook", "arguments", "release"), [("site", ["-e", "inkfleet_release=0.1.1"], "0.1.1"), ("rollback", [], "0.1.0")])
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "release"), [("site", ["-e", "inkfleet_release=0.1.1"], "0.1.1"), ("rollback", [], "0.1.0")]
+)
 def test_another_release_under_load_loses_nothing(fleet, play, playbook, arguments, release):
     assert programs_of(fleet) == {"0.1.0" if release == "0.1.1" else "0.1.1"}
     with load(fleet) as got:
@@ -179,7 +186,12 @@ def test_a_drained_host_is_empty_and_comes_back(fleet, play):
 
 def test_destroy_leaves_nothing(fleet, play):
     play("destroy")
-    assert fleet.run("sh", "-c", "ls -d /opt/inkfleet /etc/inkfleet /var/lib/inkfleet 2>/dev/null; pgrep inkfleet", check=False).stdout == ""
+    assert (
+        fleet.run(
+            "sh", "-c", "ls -d /opt/inkfleet /etc/inkfleet /var/lib/inkfleet 2>/dev/null; pgrep inkfleet", check=False
+        ).stdout
+        == ""
+    )
 
 
 def template_of(made: Path, owner: str, sums: Path) -> dict:
@@ -193,7 +205,7 @@ def template_of(made: Path, owner: str, sums: Path) -> dict:
 
 # Deliberate break: another checksum, or units that are not in the package.
 @pytest.mark.parametrize("owner", ["gpt2-demo", "gateway"])
-def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, ours, tmp_path, owner):  # noqa: F811
+def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, ours, tmp_path, owner):
     metadata = template_of(ours, owner, packages / "SHA256SUMS")
     (tmp_path / "attributes.json").write_text(json.dumps(metadata))
     (tmp_path / "instances.json").write_text("[]")
@@ -202,7 +214,9 @@ def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, o
         (store / folder).mkdir(parents=True)
         for file in files:
             (store / folder / file.name).symlink_to(file.resolve())
-    server = programs.Program(fleet.inside(sys.executable, Path(__file__).parent / "fake_google.py", tmp_path, 0), tmp_path / "google.log")
+    server = programs.Program(
+        fleet.inside(sys.executable, Path(__file__).parent / "fake_google.py", tmp_path, 0), tmp_path / "google.log"
+    )
     try:
         address = f"http://{server.wait_listening().address}"
         settings = [f"INKFLEET_{name}={address}" for name in ("METADATA", "STORAGE", "MONITORING", "COMPUTE")]
@@ -210,9 +224,18 @@ def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, o
         script = tmp_path / "startup.sh"
         script.write_text(metadata["startup-script"])
         with script.open() as text:
-            done = subprocess.run(fleet.within("env", *settings, "bash", "-s"), stdin=text, capture_output=True, text=True, timeout=120, check=False)
+            done = subprocess.run(
+                fleet.within("env", *settings, "bash", "-s"), stdin=text, capture_output=True, text=True, timeout=120, check=False
+            )
         assert done.returncode == 0, done.stdout + done.stderr
-        again = subprocess.run(fleet.within("env", *settings, "bash", "-s"), input=script.read_text(), capture_output=True, text=True, timeout=120, check=False)
+        again = subprocess.run(
+            fleet.within("env", *settings, "bash", "-s"),
+            input=script.read_text(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert again.returncode == 0, again.stderr
         if owner == "gateway":
             assert fleet.ask("http://127.0.0.1:8080/readyz")[0] == 200

@@ -51,7 +51,11 @@ def test_saturation_is_published_as_a_series_of_the_instance(google, model, tmp_
     assert series["resource"]["labels"] == {"project_id": "example-project", "instance_id": "4711", "zone": "europe-west4-a"}
     assert 0 <= series["points"][0]["value"]["doubleValue"] <= 1
     resources = json.loads((ours / "google" / "resources.json").read_text())
-    metrics = [signal["metric"] for item in resources for signal in item["body"].get("autoscalingPolicy", {}).get("customMetricUtilizations", [])]
+    metrics = [
+        signal["metric"]
+        for item in resources
+        for signal in item["body"].get("autoscalingPolicy", {}).get("customMetricUtilizations", [])
+    ]
     assert set(metrics) == {series["metric"]["type"]}
 
 
@@ -63,7 +67,9 @@ def test_a_service_that_does_not_answer_has_no_saturation(google, tmp_path):
 
 def gateway_metadata(ours: Path) -> dict:
     resources = json.loads((ours / "google" / "resources.json").read_text())
-    template = next(item["body"] for item in resources if item["collection"] == "instanceTemplates" and item["owner"] == "gateway")
+    template = next(
+        item["body"] for item in resources if item["collection"] == "instanceTemplates" and item["owner"] == "gateway"
+    )
     return {item["key"]: item["value"] for item in template["properties"]["metadata"]["items"]}
 
 
@@ -87,7 +93,12 @@ def test_gateways_find_the_services_there_are(google, model, tmp_path, ours):
         assert not programs.answers_ok(f"http://{gateway.address}/{MODEL}/readyz")
         others = [instance("127.0.0.8", MODEL, "STOPPING"), instance("127.0.0.9", MODEL, fleet="another")]
         (tmp_path / "instances.json").write_text(json.dumps([instance("127.0.0.1", MODEL), *others]))
-        settings = dict(INKFLEET_ETC=str(etc), INKFLEET_METADATA=google, INKFLEET_COMPUTE=google, INKFLEET_RELOAD=f"kill -HUP {gateway.process.pid}")
+        settings = dict(
+            INKFLEET_ETC=str(etc),
+            INKFLEET_METADATA=google,
+            INKFLEET_COMPUTE=google,
+            INKFLEET_RELOAD=f"kill -HUP {gateway.process.pid}",
+        )
         assert "have changed" in run("inkfleet-find-services", "--once", **settings).stdout
         gateway.wait_serving(MODEL)
         routes = {route["suffix"]: route["upstreams"] for route in json.loads((etc / "gateway.json").read_text())["routes"]}

@@ -114,7 +114,11 @@ def test_what_is_referred_to_exists(manifests):
 def test_selectors_choose_the_pods_of_one_model(manifests):
     pods = {name: item["spec"]["template"]["metadata"]["labels"] for name, item in named(manifests, "Deployment").items()}
     spread = ["template", "spec", "topologySpreadConstraints", 0, "labelSelector", "matchLabels"]
-    selectors = [("Service", ["selector"]), ("PodDisruptionBudget", ["selector", "matchLabels"]), ("NetworkPolicy", ["podSelector", "matchLabels"])]
+    selectors = [
+        ("Service", ["selector"]),
+        ("PodDisruptionBudget", ["selector", "matchLabels"]),
+        ("NetworkPolicy", ["podSelector", "matchLabels"]),
+    ]
     for kind, path in [*selectors, ("Deployment", ["selector", "matchLabels"]), ("Deployment", spread)]:
         for name, item in named(manifests, kind).items():
             if name == "gateway" and path is spread:
@@ -127,22 +131,36 @@ def test_selectors_choose_the_pods_of_one_model(manifests):
 
 def test_services_lead_to_the_port_the_program_listens_on(manifests, models):
     maps, services = named(manifests, "ConfigMap"), named(manifests, "Service")
-    routes = json.loads(next(item for name, item in maps.items() if name.startswith("gateway-"))["data"]["gateway.json"])["routes"]
+    routes = json.loads(next(item for name, item in maps.items() if name.startswith("gateway-"))["data"]["gateway.json"])[
+        "routes"
+    ]
     assert len(routes) == len(models)
     for name, deployment in named(manifests, "Deployment").items():
         container = deployment["spec"]["template"]["spec"]["containers"][0]
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         assert {port["targetPort"] for port in services[name]["spec"]["ports"]} == set(ports)
         probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")}
-        assert {kind: probe["path"] for kind, probe in probes.items()} == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
+        assert {kind: probe["path"] for kind, probe in probes.items()} == {
+            "startup": "/readyz",
+            "readiness": "/readyz",
+            "liveness": "/healthz",
+        }
         assert all(probe["port"] == "websocket" for probe in probes.values())
         policy = named(manifests, "NetworkPolicy")[name]
-        assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [[{"port": ports["websocket"]}], [{"port": ports["metrics"]}]]
+        assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [
+            [{"port": ports["websocket"]}],
+            [{"port": ports["metrics"]}],
+        ]
         if name == "gateway":
             continue
         flags = maps[container["envFrom"][0]["configMapRef"]["name"]]["data"]
-        assert (flags["INKFLEET_LISTEN"], flags["INKFLEET_ADMIN_LISTEN"]) == (f"0.0.0.0:{ports['websocket']}", f"0.0.0.0:{ports['metrics']}")
-        assert [route["upstreams"] for route in routes if route["suffix"] == f"/{flags['INKFLEET_NAME']}"] == [[f"ws://{name}:{ports['websocket']}/{flags['INKFLEET_NAME']}"]]
+        assert (flags["INKFLEET_LISTEN"], flags["INKFLEET_ADMIN_LISTEN"]) == (
+            f"0.0.0.0:{ports['websocket']}",
+            f"0.0.0.0:{ports['metrics']}",
+        )
+        assert [route["upstreams"] for route in routes if route["suffix"] == f"/{flags['INKFLEET_NAME']}"] == [
+            [f"ws://{name}:{ports['websocket']}/{flags['INKFLEET_NAME']}"]
+        ]
 
 
 def test_a_pod_has_time_to_drain(manifests, models):
@@ -159,7 +177,11 @@ def test_pods_are_sandboxed(manifests):
         assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
         for container in pod["containers"] + pod.get("initContainers", []):
             sandbox = container["securityContext"]
-            assert sandbox["readOnlyRootFilesystem"] and not sandbox["allowPrivilegeEscalation"] and sandbox["capabilities"] == {"drop": ["ALL"]}
+            assert (
+                sandbox["readOnlyRootFilesystem"]
+                and not sandbox["allowPrivilegeEscalation"]
+                and sandbox["capabilities"] == {"drop": ["ALL"]}
+            )
             assert container["image"].startswith("registry.example.org/") and ":" in container["image"].rsplit("/", 1)[1]
 
 
@@ -183,7 +205,12 @@ def test_gpu_models_ask_for_a_gpu(manifests, models):
 
 def test_no_balancer_goes_round_the_keys(tmp_path):
     """With routes by way of the gateways only these have a route."""
-    text = FLEETS["ours"].read_text().replace("routes: services", "routes: gateways").replace("signal: load_balancing", "signal: cpu")
+    text = (
+        FLEETS["ours"]
+        .read_text()
+        .replace("routes: services", "routes: gateways")
+        .replace("signal: load_balancing", "signal: cpu")
+    )
     file = ROOT / "build" / f"fleet-{tmp_path.name}.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)

@@ -2,13 +2,11 @@
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from conftest import ROOT, tool
+from conftest import tool
 
 import debian
 import programs
@@ -16,18 +14,6 @@ import programs
 pytestmark = pytest.mark.slow
 MODEL = "gpt2-demo"
 ASK = ("Once upon a time", "-n", 2, "--seed", 7, "--max-tokens", 20, "--json")
-
-
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory) -> Path:
-    """Those of INKFLEET_PACKAGES, or made now."""
-    if "INKFLEET_PACKAGES" in os.environ:
-        return Path(os.environ["INKFLEET_PACKAGES"])
-    for name in ("patchelf", "dpkg-deb", "dpkg-shlibdeps"):
-        tool(name)
-    out = tmp_path_factory.mktemp("packages")
-    subprocess.run([ROOT / "scripts" / "package", programs.BIN, out], check=True, timeout=600, stdout=subprocess.DEVNULL)
-    return out
 
 
 @pytest.fixture(params=["deb", "tarball"])
@@ -59,7 +45,10 @@ def answer(text: str) -> dict:
     """Texts by suggestion."""
     frames = [json.loads(line) for line in text.splitlines()]
     assert frames[-1]["type"] == "completed"
-    return {index: "".join(frame["text"] for frame in frames if frame["type"] == "delta" and frame["index"] == index) for index in range(2)}
+    return {
+        index: "".join(frame["text"] for frame in frames if frame["type"] == "delta" and frame["index"] == index)
+        for index in range(2)
+    }
 
 
 # Deliberate break: leave libcupti.so.13 out of the package, or the RPATH.
@@ -74,6 +63,8 @@ def test_a_packaged_fleet_answers_a_suggestion(root, tmp_path):
         gateway = root.start(tmp_path / "gateway.log", f"{root.bin['gateway']}/inkfleet-gateway", "--config", "/gateway.json")
         stack.callback(gateway.close)
         gateway.wait_listening().wait_ready().wait_serving(MODEL)
+        page = programs.BIN.parent / "share" / "inkfleet" / "page"
+        assert programs.answers_ok(f"http://{gateway.address}/") == page.is_dir()
         url = f"ws://{gateway.address}/{MODEL}"
         suggest = "/opt/inkfleet/gateway/current/bin" if root.bin["gateway"] == "/usr/bin" else root.bin["gateway"]
         packaged = answer(root.run(f"{suggest}/inkfleet-suggest", url, *ASK).stdout)

@@ -32,7 +32,13 @@ def install(unit: str, folder, change=lambda text: text):
 
 
 def verify(path):
-    return subprocess.run([tool("systemd-analyze"), "verify", "--recursive-errors=no", path], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [tool("systemd-analyze"), "verify", "--recursive-errors=no", path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -61,14 +67,22 @@ def test_the_sandbox_is_tight(unit, tmp_path):
 
 def test_the_sandbox_is_tight_with_a_gpu(tmp_path):
     drop_in = (SYSTEMD / "inkfleet-model-gpu.conf").read_text()
-    path = install("inkfleet-model@.service", tmp_path, lambda text: text.replace("[Install]", drop_in.replace("[Service]", "") + "\n[Install]"))
+    path = install(
+        "inkfleet-model@.service",
+        tmp_path,
+        lambda text: text.replace("[Install]", drop_in.replace("[Service]", "") + "\n[Install]"),
+    )
     assert verify(path).returncode == 0
     score(path)
 
 
 # Deliberate break: leave out SystemCallFilter, RestrictAddressFamilies and the Protect* keys.
 def test_a_unit_without_a_sandbox_would_be_noticed(tmp_path):
-    path = install("inkfleet-gateway.service", tmp_path, lambda text: re.sub(r"^(Protect|Private|Restrict|System|Capability|NoNew).*\n", "", text, flags=re.MULTILINE))
+    path = install(
+        "inkfleet-gateway.service",
+        tmp_path,
+        lambda text: re.sub(r"^(Protect|Private|Restrict|System|Capability|NoNew).*\n", "", text, flags=re.MULTILINE),
+    )
     with pytest.raises(AssertionError, match="above"):
         score(path)
 

@@ -1,4 +1,6 @@
 // Files of API keys: each line's key opens the door under its name, and no error tells a key.
+//
+// Deliberate break, seen within 20 seconds: an error that says which key it found.
 
 #include "net/api_keys.hpp"
 

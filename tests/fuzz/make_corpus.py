@@ -20,6 +20,8 @@ CLIENT = {
     "suggest": SUGGEST,
     "smallest": {"type": "suggest", "id": "a", "prompt": ""},
     "resume": SUGGEST | {"resume": [{"index": 0, "tokens": [11, 50256]}, {"index": 3, "tokens": []}]},
+    "largest": SUGGEST | {"id": "i" * 64, "document": "d" * 128, "n": 32, "max_tokens": 1024, "temperature": 2, "top_p": 1,
+                          "stop": ["s" * 64] * 4, "logprobs": 5, "deadline_ms": 600000},
     "cancel": {"type": "cancel", "id": "7", "index": 4},
     "prefill": {"type": "prefill", "document": "chapter-3", "prompt": "The old", "id": "p"},
     "accept": {"type": "accept", "id": "7", "index": 2, "tokens": 9},
@@ -82,6 +84,7 @@ HEADERS = {
                              "inkfleet.key.a2V5LW9mLXRoZS1mdXp6LXRhcmdldA\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n",
     "origin": UPGRADE + "Origin: https://app.example.org\r\n\r\n",
     "port": "GET / HTTP/1.1\r\nHost: app.example.org:443\r\nOrigin: HTTPS://App.example.org\r\n\r\n",
+    "page": "GET /index.html?x HTTP/1.1\r\nAccept-Encoding: gzip;q=0.5, br;q=0\r\nIf-None-Match: \"0\"\r\n\r\n",
     "completions": "POST /v1/completions?x HTTP/1.1\r\nHost: a\r\nAuthorization: bearer\tanother-key-of-16-bytes\r\n"
                    "Content-Length: 2\r\n\r\n{}",
 }
@@ -176,8 +179,10 @@ def main():
     for name in ("tiny", "tiny-f16", "tiny-bf16"):
         write("safetensors", name, small_model(DATA / "gpt2" / name / "model.safetensors"))
     write("safetensors", "empty", safetensors({"a": {"dtype": "U8", "shape": [0, 7], "data_offsets": [0, 0]}}, b""))
+    write("safetensors", "byte", safetensors({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}, b"x"))
     write("weight_index", "tiny-sharded", (DATA / "gpt2/tiny-sharded/model.safetensors.index.json").read_bytes())
     write("packed_header", "page", packed_page(b"inkfleet packed weights, packing 1\nweights sha256:00ff\ndtype int8\n"))
+    write("packed_header", "longest", packed_page(b"k" * (4096 - 5 * 8)))
     write_tokenizers()
     write_texts()
 

@@ -1,5 +1,7 @@
 // Trusted proxies and what they forward: a first line as a setting has it, then values of X-Forwarded-For.
 // What a client wrote itself is never believed.
+//
+// Deliberate break, seen at once: reading what was forwarded from its beginning.
 
 #include "net/networks.hpp"
 

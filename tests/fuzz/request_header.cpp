@@ -1,11 +1,14 @@
-// Headers of requests at the gateway's doors, as Beast reads them: nobody comes in without a key, and no page
-// of another origin does.
+// Headers of requests at the gateway's doors, as Beast reads them: nobody comes in without a key, no page of
+// another origin does, and nobody gets an encoding they did not name.
+//
+// Deliberate break, seen within 20 seconds: comparing only how origin and host begin.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <cctype>
 
 #include "gateway/access.hpp"
+#include "gateway/page.hpp"
 #include "net/http_refusal.hpp"
 #include "net/networks.hpp"
 #include "net/responses.hpp"
@@ -92,6 +95,29 @@ void check_origin(const net::HttpRequest& request) {
           "a page's origin is listed");
 }
 
+void check_page(const net::HttpRequest& request) {
+  static const fuzz::Folder folder;
+  static const auto page = [] {
+    for (const auto* name : {"index.html", "index.html.br", "index.html.gz"}) folder.write(name, name);
+    return gateway::Page(folder.path());
+  }();
+  if (!page.has(net::path_of(request))) return;
+  const auto accepted = request[net::http::field::accept_encoding],
+             known = request[net::http::field::if_none_match];
+  const auto answer = page.answer(request);
+  const auto encoding = answer[net::http::field::content_encoding];
+  require(lower_case({accepted.data(), accepted.size()}).find({encoding.data(), encoding.size()}) !=
+              std::string::npos,
+          "an encoding is one that was named");
+  if (answer.result_int() == 304) {
+    require(answer.body().empty(), "what is known is not sent");
+    require(known.find(answer[net::http::field::etag]) != known.npos, "what is known was named");
+  } else {
+    require(answer.result_int() == 200 && answer.body().starts_with("index.html"), "a file is sent whole");
+    require(encoding.empty() == (answer.body() == "index.html"), "a file is sent in its encoding");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -100,6 +126,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!request) return 0;
   check_key(*request, bytes);
   check_origin(*request);
+  check_page(*request);
   require(net::path_of(*request).find('?') == std::string_view::npos, "a path has no query");
   require(net::client_of(kClient, {}, net::forwarded_lines(*request)) == kClient,
           "who is no trusted proxy speaks for itself");

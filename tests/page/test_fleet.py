@@ -1,5 +1,6 @@
 """The page when services die, the gateway restarts, keys are asked for, or nothing is there."""
 
+import re
 import urllib.request
 
 import pytest
@@ -46,7 +47,7 @@ class Small:
         faults.clear(service.address)
         with Editor(f"ws://{service.address}/{MODEL}") as editor:
             request = editor.complete(**fields)
-        return [request.text(index).replace("\n", " ↵ ") for index in range(fields["n"])]
+        return [re.sub(r"\n+", " ↵ ", request.text(index)) for index in range(fields["n"])]
 
     def close(self):
         for program in [self.gateway, *self.services]:
@@ -76,6 +77,13 @@ def serving(fleet: Small) -> programs.Program:
     raise AssertionError("no service is at work")
 
 
+def wait_growing(page):
+    """Until some of the answer about the whole text is there, and some is not."""
+    page.wait_frames(lambda: page.asked() and page.last_asked()["prompt"] == PROMPT)
+    answer = page.last_asked()["id"]
+    page.wait_frames(lambda: len([f for f in page.received if f["type"] == "delta" and f["id"] == answer]) >= 6)
+
+
 def texts_of(page) -> list[str]:
     return page.options.all_text_contents()
 
@@ -86,7 +94,7 @@ def test_a_service_dies_and_the_text_goes_on(small, visit):
     fleet.gateway.wait_serving(MODEL)
     page = visit(fleet.url, SETTINGS).connected()
     page.type(PROMPT)
-    page.wait_frames(lambda: len([f for f in page.received if f["type"] == "delta"]) >= 6)
+    wait_growing(page)
     serving(fleet).kill()
     page.whole_ghost()
     assert page.message.text_content() == ""
@@ -99,7 +107,7 @@ def test_the_gateway_restarts_and_the_page_comes_back_with_the_rest(small, visit
     fleet.gateway.wait_serving(MODEL)
     page = visit(fleet.url, SETTINGS).connected()
     page.type(PROMPT)
-    page.wait_frames(lambda: len([f for f in page.received if f["type"] == "delta"]) >= 6)
+    wait_growing(page)
     fleet.restart_gateway()
     page.wait_frames(lambda: "resume" in page.last_asked())
     page.whole_ghost()

@@ -8,7 +8,7 @@ SETTINGS = {"n": 3, "length": 16, "temperature": 0.8, "top_k": 40, "seed": 7}
 
 
 class WritingPage:
-    """A page that is connected. `sent` and `received` are the frames of all its WebSockets, oldest first."""
+    """A page, and the frames of all its WebSockets, oldest first: `sent` and `received`, each with the `voice` it belongs to."""
 
     def __init__(self, context: BrowserContext, url: str, settings: dict):
         self.page = context.new_page()
@@ -29,8 +29,9 @@ class WritingPage:
 
     def _listen(self, socket):
         self.urls.append(socket.url)
-        socket.on("framesent", lambda data: self.sent.append(json.loads(data)))
-        socket.on("framereceived", lambda data: self.received.append(json.loads(data)))
+        voice = {"voice": socket.url.rsplit("/", 1)[-1]}
+        socket.on("framesent", lambda data: self.sent.append(json.loads(data) | voice))
+        socket.on("framereceived", lambda data: self.received.append(json.loads(data) | voice))
 
     def _console(self, message):
         # That a connection was refused is what some tests are about; the browser says it in any case.
@@ -85,8 +86,10 @@ class WritingPage:
         )
 
     def whole_ghost(self) -> str:
-        """The suggestion at the cursor, once all of the list have ended."""
-        expect(self.options.first).to_be_visible()
+        """The suggestion at the cursor, once the question about the text as it is has its whole answer, and that is drawn."""
+        line = self.written().split("\n")[-1]
+        self.wait_frames(lambda: self.asked() and self.last_asked()["prompt"].endswith(line) and self.answered())
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         expect(self.page.locator(".suggestion.growing")).to_have_count(0)
         return self.ghost.text_content()
 
@@ -97,6 +100,13 @@ class WritingPage:
 
     def last_asked(self) -> dict:
         return self.asked()[-1]
+
+    def answered(self) -> bool:
+        """Whether the latest question is completed, by each voice that it was put to."""
+        prompt = self.last_asked()["prompt"]
+        latest = {frame["voice"]: frame["id"] for frame in self.asked() if frame["prompt"] == prompt}
+        ended = {(frame["voice"], frame.get("id")) for frame in self.received if frame["type"] == "completed"}
+        return set(latest.items()) <= ended
 
     def wait_frames(self, condition):
         """Until what was sent and received is as it should be."""

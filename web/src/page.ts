@@ -33,6 +33,7 @@ export class Page implements Desk {
   #ids: string[] = [];
   #unwatch: (() => void)[] = [];
   #proofs = new Map<string, Partial<Proof>>();
+  #troubles = new Map<string, string>();
   #text: Text;
   #writer: Writer;
   #toolbar: Toolbar;
@@ -102,8 +103,7 @@ export class Page implements Desk {
   }
 
   told({ voice, suggestions }: Source, event: SuggestEvent, meter: Meter): void {
-    if (event.type === "waiting") this.#status.message(whyWaiting(event.code, event.message));
-    else this.#status.message("");
+    this.#trouble(voice, event.type === "waiting" ? whyWaiting(event.code, event.message) : "");
     this.#status.speed(meter);
     if (event.type === "started") this.#proofs.set(voice, { title: this.#title(voice), started: event, suggestions });
     if (event.type === "completed") {
@@ -112,8 +112,8 @@ export class Page implements Desk {
     }
   }
 
-  failed(_voice: string, error: unknown): void {
-    this.#status.message(inPlainWords(error));
+  failed(voice: string, error: unknown): void {
+    this.#trouble(voice, inPlainWords(error));
   }
 
   taken(text: string): void {
@@ -121,6 +121,12 @@ export class Page implements Desk {
   }
 
   // ---- voices ----
+
+  /** Of several voices the first that has trouble is told; empty: it has none. */
+  #trouble(voice: string, words: string): void {
+    this.#troubles.set(voice, words);
+    this.#status.message([...this.#troubles.values()].find(Boolean) ?? "");
+  }
 
   async #loadVoices(): Promise<void> {
     try {
@@ -142,6 +148,7 @@ export class Page implements Desk {
     this.#writer.dismiss();
     this.#ids = ids;
     this.#proofs.clear();
+    this.#troubles.clear();
     if (link) history.replaceState(null, "", `?model=${ids.map(encodeURIComponent).join(",")}`);
     this.#picker.show(this.#voices, ids);
     this.#openings.show(this.#voices.filter(({ id }) => ids.includes(id)));
@@ -152,7 +159,9 @@ export class Page implements Desk {
   }
 
   #connection(): void {
-    this.#status.connection(this.#ids.map((id) => this.#fleet.voice(id).state));
+    const states = this.#ids.map((id) => this.#fleet.voice(id).state);
+    this.#status.connection(states);
+    if (states.every((state) => state === "open") && !this.#writer.offering) this.#writer.warm();
   }
 
   #title(id: string): string {

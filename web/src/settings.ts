@@ -8,7 +8,7 @@ export interface Settings {
   top_p: number;
   /** Null: another one for each request. */
   seed: number | null;
-  /** Warm the service's cache at each key. */
+  /** Warm the service's cache ahead of questions. */
   prefill: boolean;
   theme: "auto" | "light" | "dark";
 }

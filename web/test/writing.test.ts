@@ -73,6 +73,9 @@ test("the meter counts from the last key", () => {
   assert.equal(meter.tokensPerSecond, 100);
   assert.equal(meter.take(delta([1, 2]), 1_130), false);
   assert.equal(meter.tokensPerSecond, 30);
+  meter.take({ type: "queued", position: 3 }, 1_150);
+  assert.equal(meter.position, 3);
   meter.key(2_000);
+  assert.equal(meter.position, 0);
   assert.equal(meter.tokensPerSecond, undefined);
 });

@@ -31,10 +31,16 @@ export class Suggestion {
     return true;
   }
 
-  /** How many tokens lie wholly within the first `characters` of the text. */
+  /** About how many tokens the first `characters` of the text are: where several came at once, they are taken for equally long. */
   tokensWithin(characters: number): number {
-    let tokens = 0;
-    for (const end of this.#ends) if (end.characters <= characters) tokens = end.tokens;
-    return tokens;
+    let from = { characters: 0, tokens: 0 };
+    for (const end of this.#ends) {
+      if (end.characters > characters) {
+        const share = (characters - from.characters) / (end.characters - from.characters);
+        return from.tokens + Math.floor(share * (end.tokens - from.tokens));
+      }
+      from = end;
+    }
+    return from.tokens;
   }
 }

@@ -59,7 +59,7 @@ export class Suggestions implements AsyncIterable<SuggestEvent> {
   /** So many characters of a suggestion were taken into the text: the others stop, and what was taken stays warm. */
   accept(index: number, characters: number = Infinity): void {
     const tokens = this.#request.suggestions[index]?.tokensWithin(characters) ?? 0;
-    if (tokens > 0) this.#door.accept(this.#request, index, tokens);
+    this.#door.accept(this.#request, index, tokens);
   }
 
   async #follow(): Promise<Completed> {

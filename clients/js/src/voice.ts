@@ -66,7 +66,7 @@ export class Voice implements RequestDoor {
       request.log.end(signal.reason);
       return suggestions;
     }
-    signal?.addEventListener("abort", () => this.#abort(request, signal.reason), { once: true });
+    if (signal) this.#heed(signal, request, suggestions);
     this.#supersede(fields.document);
     this.#live.add(request);
     this.#link.open();
@@ -173,6 +173,13 @@ export class Voice implements RequestDoor {
       request.log.end(error);
       this.#forget(request);
     }
+  }
+
+  #heed(signal: AbortSignal, request: LiveRequest, suggestions: Suggestions): void {
+    const abort = () => this.#abort(request, signal.reason);
+    const over = () => signal.removeEventListener("abort", abort);
+    signal.addEventListener("abort", abort);
+    suggestions.completed.then(over, over);
   }
 
   #abort(request: LiveRequest, reason: unknown): void {

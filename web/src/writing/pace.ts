@@ -1,18 +1,31 @@
-/** How long typing must pause before suggestions are asked for: shorter than the time between two keys, longer than between those of a paste or a held key. */
-export const PAUSE_MS = 30;
+/** Keys closer together than this are a burst: a held key, a paste in pieces, a word that comes at once. */
+export const BURST_MS = 50;
 
-/** Calls back once typing has paused. */
+/** When to ask: at once for a key that stands alone, as typed ones do; after a burst when it has ended, and until then to warm. */
 export class Pace {
-  #then: () => void;
+  #ask: () => void;
+  #warm: () => void;
+  #last = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(then: () => void) {
-    this.#then = then;
+  constructor(ask: () => void, warm: () => void) {
+    this.#ask = ask;
+    this.#warm = warm;
   }
 
-  key(): void {
+  key(now: number): void {
+    const burst = now - this.#last < BURST_MS;
+    this.#last = now;
     this.stop();
-    this.#timer = setTimeout(this.#then, PAUSE_MS);
+    if (!burst) return this.#ask();
+    this.#warm();
+    this.#timer = setTimeout(this.#ask, BURST_MS);
+  }
+
+  /** The cursor went elsewhere: what lies before it there is warmed once it rests. */
+  moved(): void {
+    this.stop();
+    this.#timer = setTimeout(this.#warm, BURST_MS);
   }
 
   stop(): void {

@@ -36,7 +36,10 @@ export class Writer implements Ear {
   #desk: Desk;
   #asking: Asking;
   #offer = new Offer();
-  #pace = new Pace(() => this.#ask());
+  #pace = new Pace(
+    () => this.#ask(),
+    () => this.warm(),
+  );
   #prompt = "";
   #round = 0; // that of what is on offer
   #asked = false; // since the last key
@@ -65,7 +68,9 @@ export class Writer implements Ear {
     if (this.#view.composing) return this.dismiss();
     if (transaction.getMeta(TAKEN)) return;
     if (transaction.docChanged && !transaction.getMeta(REPLACED)) return this.#typed();
-    if (transaction.docChanged || transaction.selectionSet) this.dismiss();
+    if (!transaction.docChanged && !transaction.selectionSet) return;
+    this.dismiss();
+    this.#pace.moved();
   }
 
   /** A composition has ended: what it wrote is typed now. */
@@ -85,6 +90,13 @@ export class Writer implements Ear {
     this.#prompt = this.#before();
     this.#asked = true;
     this.#asking.ask(this.#desk.voices(), this.#prompt, this.#desk.settings());
+  }
+
+  /** Lets the services compute what lies before the cursor, for a question that may come. */
+  warm(): void {
+    const { suggest, prefill } = this.#desk.settings();
+    if (!suggest || !prefill || this.#view.composing || isEmpty(this.#view.state.doc)) return;
+    this.#asking.prefill(this.#desk.voices(), this.#before());
   }
 
   /** Esc, a click elsewhere, a voice that is no longer wanted: nothing is on offer, and nothing runs. */
@@ -126,9 +138,8 @@ export class Writer implements Ear {
   }
 
   #typed(): void {
-    const settings = this.#desk.settings();
     const { state } = this.#view;
-    if (!settings.suggest || !state.selection.empty || isEmpty(state.doc)) return this.dismiss();
+    if (!this.#desk.settings().suggest || !state.selection.empty || isEmpty(state.doc)) return this.dismiss();
     const before = this.#before();
     const typed = before.startsWith(this.#prompt) ? before.slice(this.#prompt.length) : "";
     if (typed && this.offering) this.#offer.typed(typed);
@@ -136,9 +147,9 @@ export class Writer implements Ear {
     this.#narrowed = true;
     this.#asked = this.#first = false;
     this.#prompt = before;
-    this.meter.key(performance.now());
-    if (settings.prefill) this.#asking.prefill(this.#desk.voices(), before);
-    this.#pace.key();
+    const now = performance.now();
+    this.meter.key(now);
+    this.#pace.key(now);
     this.#draw();
   }
 

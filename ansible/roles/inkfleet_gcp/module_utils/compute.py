@@ -54,7 +54,9 @@ def differences(wanted, found, path=""):
     if isinstance(wanted, dict):
         if not isinstance(found, dict):
             return [path]
-        return [place for key, value in wanted.items() for place in differences(value, found.get(key), f"{path}.{key}".lstrip("."))]
+        return [
+            place for key, value in wanted.items() for place in differences(value, found.get(key), f"{path}.{key}".lstrip("."))
+        ]
     if isinstance(wanted, list):
         if not isinstance(found, list) or len(found) != len(wanted):
             return [path]

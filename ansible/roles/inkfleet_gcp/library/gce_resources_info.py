@@ -2,7 +2,7 @@
 """Which resources of a collection there are."""
 
 DOCUMENTATION = r"""
-module: gce_resource_info
+module: gce_resources_info
 short_description: Resources of Compute Engine
 description: [Lists the resources of a collection whose names match, the newest first.]
 options:
@@ -19,7 +19,7 @@ resources: {type: list, returned: always, description: As the API answers.}
 """
 EXAMPLES = r"""
 - name: Templates of a group
-  gce_resource_info: {project: example-project, collection: instanceTemplates, names: "inkfleet-gateway-[0-9a-f]{10}"}
+  gce_resources_info: {project: example-project, collection: instanceTemplates, names: "inkfleet-gateway-[0-9a-f]{10}"}
 """
 
 import re
