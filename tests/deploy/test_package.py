@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import urllib.request
 
 import pytest
 from conftest import tool
@@ -63,8 +64,10 @@ def test_a_packaged_fleet_answers_a_suggestion(root, tmp_path):
         gateway = root.start(tmp_path / "gateway.log", f"{root.bin['gateway']}/inkfleet-gateway", "--config", "/gateway.json")
         stack.callback(gateway.close)
         gateway.wait_listening().wait_ready().wait_serving(MODEL)
-        page = programs.BIN.parent / "share" / "inkfleet" / "page"
-        assert programs.answers_ok(f"http://{gateway.address}/") == page.is_dir()
+        page = programs.BIN.parent / "share" / "inkfleet" / "page" / "index.html"
+        if page.exists():
+            with urllib.request.urlopen(f"http://{gateway.address}/", timeout=10) as got:
+                assert got.read() == page.read_bytes()
         url = f"ws://{gateway.address}/{MODEL}"
         suggest = "/opt/inkfleet/gateway/current/bin" if root.bin["gateway"] == "/usr/bin" else root.bin["gateway"]
         packaged = answer(root.run(f"{suggest}/inkfleet-suggest", url, *ASK).stdout)
