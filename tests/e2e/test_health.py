@@ -192,13 +192,15 @@ def test_faults_move_to_the_admin_address(start):
     assert http(f"http://{admin}/healthz")[0] == 404
 
 
-def test_saturation_is_told(service):
+def test_saturation_is_told(start):
+    service = start("--cache-mb", 4)  # room for three suggestions of this length at once: the other requests wait
     metrics = Metrics(f"http://{service.address}")
     with editor_of(service) as editor:
         editor.complete(PROMPT, max_tokens=2)
         assert metrics.sum("inkfleet_saturation") == 0
         order(service.address, "slow_steps", ms=200)
-        requests = [editor.ask(f"{i} {PROMPT}", n=32, max_tokens=200) for i in range(12)]
+        # With time enough that none is refused: at this pace the last would wait for more than the default deadline.
+        requests = [editor.ask(f"{i} {PROMPT}", n=32, max_tokens=200, deadline_ms=600_000) for i in range(12)]
         metrics.wait("inkfleet_saturation", lambda value: 0 < value <= 1)
         metrics.wait("inkfleet_queue_depth", lambda value: value > 0)
         metrics.wait("inkfleet_backlog_tokens", lambda value: value > 0)
