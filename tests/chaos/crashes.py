@@ -57,7 +57,7 @@ def decoded(service) -> float:
     return service.metrics.sum("inkfleet_engine_decode_rows_total")
 
 
-# Deliberate breaks: a Progress::rest() without tokens decodes everything again; a Scheduler::enqueue() that appends lets what was
+# Deliberate breaks: a Progress::rest() without the tokens has them decoded again; a Scheduler::enqueue() that appends lets what was
 # running wait behind what was not.
 def kill(stage, result, short):
     """kill -9 of a busy service: another one goes on, nobody loses a byte, nothing is decoded twice."""
@@ -125,7 +125,7 @@ def poison(stage, result, short):
     [poisoned] = Crowd([gateway.url], [dict(asks(1)[0], prompt=tokenizer.decode([token]))]).join()
     stories = crowd.join()
     result.at_most("died", sum(service.ended() for service in services), DEATHS)
-    result.at_least("told_internal", int(poisoned.end["type"] == "error" and poisoned.end["code"] == "internal"), 1)
+    result.at_least("told_internal", int((poisoned.end or {}).get("code") == "internal"), 1)
     result.tell("bystanders_lost", sum(story.lost for story in stories))
     different = [story for story in stories if not story.lost and not story.same_as(whole[story.ask["seed"]])]
     result.at_most("different", len(different), 0)

@@ -39,7 +39,7 @@ def run_fault(result, name, proxy, doors, requests, whole):
     return stories
 
 
-# Deliberate break: a Writer that begins again instead of resuming.
+# Deliberate break: leave `resume` out of Story.frame().
 def editor_links(stage, result, short):
     """Delay, cut, half-open and trickle between writers and gateway: nothing is lost, nothing differs."""
     services, requests, whole = start(stage)
