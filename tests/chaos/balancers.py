@@ -107,4 +107,19 @@ def age_cut(stage, result, short):
     result.at_least("cut", sum(len(story.parts) - 1 for story in stories), len(requests))
 
 
-SCENARIOS = [rolling_restart, drain, age_cut]
+# Deliberate break: kReconnect = 0 in Relay: when all connections are cut at once, no service is connected for a moment.
+def service_age_cut(stage, result, short):
+    """The same between gateway and services, where all connections are of one age and so are cut at once."""
+    services = stage.services(2)
+    requests = asks(16, n=3, max_tokens=150)
+    whole = undisturbed(services[0].url, requests)
+    for service in services:
+        service.slow(STEP_MS)
+    cutting = [stage.proxy(service.address, age=AGE_S) for service in services]
+    gateway = stage.gateway([proxy.address for proxy in cutting])
+    stories = Crowd([gateway.url], requests, rounds=2 if short else 10).join()
+    hold_against(result, stories, whole)
+    result.at_least("moved", gateway.metrics.sum("inkfleet_gateway_moves_total"), len(requests))
+
+
+SCENARIOS = [rolling_restart, drain, age_cut, service_age_cut]

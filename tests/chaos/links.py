@@ -10,7 +10,7 @@ LINKS = {
     "delay": dict(delay=0.15),
     "cut": dict(cut_after=6_000),
     "half_open": dict(half_open=True),
-    "trickle": dict(trickle=8_000),
+    "trickle": dict(trickle=16_000),
 }
 
 
