@@ -71,7 +71,7 @@ class Account {
   std::map<int, Request> requests;       // those that have not ended
   std::map<std::string, int> number_of;  // by every id a service was given
   std::map<std::string, Waiting> prefills;
-  int newest = 0;                        // that a service was given
+  int newest = 0;  // that a service was given
   int ends_twice = 0;
   int waiting = 0;  // for a service, summed over all events
   bool ticking = false;
@@ -273,8 +273,8 @@ class Counters : public testing::Test {
 };
 
 // A million random events: after each, every service's counter is the number of requests it has and prefills
-// it has not answered, and their sum and what waits for a service is what is live. Deliberate breaks: a move() without leave(), an
-// on_lost() that keeps prefills, an end() that leaves twice.
+// it has not answered, and their sum and what waits for a service is what is live. Deliberate breaks: a
+// move() without leave(), an on_lost() that keeps prefills, an end() that leaves twice.
 TEST_F(Counters, AreExactAfterAMillionRandomEvents) {
   for (int i = 0; i < 1'000'000; ++i) {
     now += std::chrono::milliseconds(below(8));
