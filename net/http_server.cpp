@@ -122,8 +122,9 @@ void HttpServer::State::serve(tcp::socket socket, Visitor visitor) {
         });
 }
 
-/// Says no. Some are heard first, for a moment: many clients take no answer before they have asked, and closing
-/// with input unread would reset the connection before the answer is seen. Who comes in a flood holds nothing.
+/// Says no. Some are heard first, for a moment: many clients take no answer before they have asked, and
+/// closing with input unread would reset the connection before the answer is seen. Who comes in a flood holds
+/// nothing.
 void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
   premises_.app.on_refused(response.result());
   if (premises_.options.tls) return;
@@ -135,8 +136,8 @@ void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
     return;
   }
   ++hearing_;
-  spawn(executor_, "refused connection", hear_and_refuse(std::move(socket), std::move(text)), OnFailure::kEndTask,
-        [self = shared_from_this()] { --self->hearing_; });
+  spawn(executor_, "refused connection", hear_and_refuse(std::move(socket), std::move(text)),
+        OnFailure::kEndTask, [self = shared_from_this()] { --self->hearing_; });
 }
 
 asio::awaitable<void> HttpServer::State::hear_and_refuse(tcp::socket socket, std::string text) {

@@ -96,7 +96,8 @@ float read_epsilon(const Keys& keys) {
   if (value == nullptr) return 1e-5F;
   // Looked at as it is used: the nearest float of a number between 0 and 1 may be either.
   const float epsilon = value->is_number() ? value->get<float>() : 0.0F;
-  if (!(epsilon > 0 && epsilon < 1)) keys.fail("layer_norm_epsilon", "a number between 0 and 1", value->dump());
+  if (!(epsilon > 0 && epsilon < 1))
+    keys.fail("layer_norm_epsilon", "a number between 0 and 1", value->dump());
   return epsilon;
 }
 

@@ -49,7 +49,7 @@ class Session : public net::WebSocketSession, private FrameReceiver {
 
   std::shared_ptr<net::WebSocketPeer> peer_;
   ServiceState& state_;
-  std::string client_;  // of requests that name none
+  std::string client_;                                            // of requests that name none
   std::unordered_map<std::string, Live> live_;                    // by request id
   std::unordered_map<std::string, std::string> documents_;        // the live request of each document
   std::unordered_map<std::string, engine::RequestKey> prefills_;  // the live one of each document
