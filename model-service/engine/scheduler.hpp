@@ -129,6 +129,8 @@ class Scheduler {
 
   [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
+  /// Blocks from this one on have never been used.
+  [[nodiscard]] BlockId first_unused_block() const { return pool_.first_unused(); }
   /// Steps computed so far.
   [[nodiscard]] StepNumber steps() const { return steps_; }
 
