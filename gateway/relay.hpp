@@ -177,6 +177,12 @@ class Relay {
 
   using Outcome = Balancer::Outcome;
 
+  static constexpr std::string_view kCompleted = "completed";
+  static constexpr std::string_view kAbandoned = "abandoned";
+
+  // Each service that gets a request gets it under another name, so that what an earlier one still says about
+  // it is told apart.
+  static std::string service_id(Ticket ticket, int attempt);
   static std::string document_of(const Order& order);
   std::optional<proto::Error> refusal(const Order& order, const Upstream* upstream) const;
   Upstream* choose(const std::string& model, std::string document, Clock::time_point now,
