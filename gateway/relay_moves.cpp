@@ -74,7 +74,9 @@ void Relay::park(Request& request, std::string_view why, Outcome outcome, proto:
 }
 
 // A service is there again, or it has waited for long enough.
-void Relay::unpark(Live::iterator at, Clock::time_point now) {
+void Relay::unpark(Ticket ticket, Clock::time_point now) {
+  const auto at = live_.find(ticket);
+  if (at == live_.end() || !at->second.parked) return;
   auto& request = at->second;
   auto parked = *std::exchange(request.parked, std::nullopt);
   auto* const next = choose(request.order.model, document_of(request.order), now, std::move(parked.engine));
@@ -109,9 +111,7 @@ void Relay::on_connected(const Upstream& upstream, Clock::time_point now) {
   for (const auto& [ticket, request] : live_) {
     if (request.parked && serves(request.order.model)) parked.push_back(ticket);
   }
-  for (const Ticket ticket : parked) {
-    if (const auto at = live_.find(ticket); at != live_.end() && at->second.parked) unpark(at, now);
-  }
+  for (const Ticket ticket : parked) unpark(ticket, now);
 }
 
 void Relay::on_lost(const Upstream& upstream, Clock::time_point now) {
@@ -145,30 +145,33 @@ void Relay::tick(Clock::time_point now) {
       silent.push_back(ticket);
     }
   }
-  for (const Ticket ticket : late) {
-    const auto at = live_.find(ticket);
-    if (at == live_.end()) continue;
-    if (auto* upstream = at->second.upstream) {
-      upstream->send(proto::Cancel{at->second.order.suggest.id, std::nullopt});
-    }
-    end_with_error(
-        at,
-        {.code = proto::ErrorCode::kDeadline, .message = "the service did not answer within the deadline"},
-        Outcome::kFailed, now);
-  }
-  for (const Ticket ticket : parked) {
-    if (const auto at = live_.find(ticket); at != live_.end() && at->second.parked) unpark(at, now);
-  }
-  for (const Ticket ticket : silent) {
-    const auto at = live_.find(ticket);
-    if (at == live_.end()) continue;
-    at->second.upstream->send(proto::Cancel{at->second.order.suggest.id, std::nullopt});
-    move(at, "silent", Outcome::kFailed,
-         {.code = proto::ErrorCode::kUnavailable,
-          .message = "the service does not answer",
-          .retry_after = kRetryUnavailable},
-         now);
-  }
+  for (const Ticket ticket : late) end_late(ticket, now);
+  for (const Ticket ticket : parked) unpark(ticket, now);
+  for (const Ticket ticket : silent) move_silent(ticket, now);
+}
+
+void Relay::end_late(Ticket ticket, Clock::time_point now) {
+  const auto at = live_.find(ticket);
+  if (at == live_.end()) return;
+  tell_service_to_stop(at->second);
+  end_with_error(
+      at, {.code = proto::ErrorCode::kDeadline, .message = "the service did not answer within the deadline"},
+      Outcome::kFailed, now);
+}
+
+void Relay::move_silent(Ticket ticket, Clock::time_point now) {
+  const auto at = live_.find(ticket);
+  if (at == live_.end() || !at->second.upstream) return;
+  tell_service_to_stop(at->second);
+  move(at, "silent", Outcome::kFailed,
+       {.code = proto::ErrorCode::kUnavailable,
+        .message = "the service does not answer",
+        .retry_after = kRetryUnavailable},
+       now);
+}
+
+void Relay::tell_service_to_stop(const Request& request) {
+  if (request.upstream) request.upstream->send(proto::Cancel{request.order.suggest.id, std::nullopt});
 }
 
 }  // namespace inkfleet::gateway

@@ -4,14 +4,14 @@
 #include <chrono>
 #include <string>
 
+#include "proto/limits.hpp"
+
 namespace inkfleet::engine {
 namespace {
 
 using proto::ErrorCode;
 using proto::FinishReason;
 using State = Suggestion::State;
-
-constexpr std::chrono::milliseconds kRetryAfter{1000};
 
 double milliseconds(Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
@@ -63,7 +63,7 @@ void Scheduler::refuse(Generation& generation, Events& events) {
   end_with_error(generation,
                  {.code = ErrorCode::kOverloaded,
                   .message = "the queue is full: " + std::to_string(options_.max_queue) + " requests wait",
-                  .retry_after = kRetryAfter},
+                  .retry_after = proto::limits::kRetryAfter},
                  events);
 }
 
@@ -168,7 +168,7 @@ void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events
   for (auto* generation : failed) {
     finish_all(*generation, FinishReason::kFailed, events);
     proto::Error error{.code = code, .message = std::string(message)};
-    if (code == ErrorCode::kOverloaded) error.retry_after = kRetryAfter;
+    if (code == ErrorCode::kOverloaded) error.retry_after = proto::limits::kRetryAfter;
     end_with_error(*generation, std::move(error), events);
   }
   std::erase_if(running_, [](const auto& generation) { return generation->finished(); });
