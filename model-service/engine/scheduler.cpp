@@ -155,7 +155,7 @@ void Scheduler::expire(TimePoint now, Events& events) {
   expire_warmups(now, events);
 }
 
-void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events& events) {
+void Scheduler::fail(ErrorCode code, std::string_view message, Events& events) {
   std::vector<Generation*> failed;
   for (const auto& owner : owners_) {
     if (owner.generation == nullptr) {
@@ -174,12 +174,12 @@ void Scheduler::fail(ErrorCode code, std::string_view message, TimePoint, Events
   std::erase_if(running_, [](const auto& generation) { return generation->finished(); });
 }
 
-void Scheduler::shed(TimePoint now, Events& events) {
+void Scheduler::shed(Events& events) {
   const auto decodes = [](const SliceOwner& owner) {
     return owner.suggestion != nullptr && owner.sequence->pending.size() == 1;
   };
   if (!std::all_of(owners_.begin(), owners_.end(), decodes)) std::erase_if(owners_, decodes);
-  fail(ErrorCode::kOverloaded, "there is no memory left for this request", now, events);
+  fail(ErrorCode::kOverloaded, "there is no memory left for this request", events);
   cache_.give_up_idle();
 }
 
