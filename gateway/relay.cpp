@@ -187,7 +187,7 @@ void Relay::on_frame(const Upstream& from, proto::ServerFrame frame, Clock::time
   std::visit(
       [&](auto&& f) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(f)>, proto::Prefilled>) {
-          relay(at, std::move(f), now);
+          relay(at, std::forward<decltype(f)>(f), now);
         }
       },
       std::move(frame));
