@@ -110,10 +110,9 @@ void Engine::step(StepModel& model, Events& events) {
   } catch (const std::exception& failure) {
     const auto kind = on_failure_(failure);
     if (kind == StepFailure::kOutOfMemory && copied) {
-      scheduler_.shed(Clock::now(), events);
+      scheduler_.shed(events);
     } else {
-      scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", Clock::now(),
-                      events);
+      scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", events);
     }
   }
 }
