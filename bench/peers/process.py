@@ -1,4 +1,4 @@
-"""A driver's process and all it starts: at rest (SIGSTOP) except while it answers."""
+"""A driver's process and all it starts: at rest (SIGSTOP) except while it answers and shortly after."""
 
 import ctypes
 import json
@@ -6,11 +6,13 @@ import os
 import selectors
 import signal
 import subprocess
+import time
 
 from paths import LOGS
 
 
 PR_SET_PDEATHSIG = 1
+AFTERWARDS_S = 0.1  # for what a system does when it has answered: an editor's next request comes no sooner
 LIBC = ctypes.CDLL(None)
 
 
@@ -47,6 +49,7 @@ class Process:
         except BrokenPipeError:
             raise Failure(self.how_it_ended()) from None
         answer = self.read_line(seconds)
+        time.sleep(AFTERWARDS_S)
         self.rest()
         return answer
 
