@@ -101,7 +101,7 @@ def test_a_service_dies_and_the_text_goes_on(small, visit):
     assert texts_of(page) == fleet.undisturbed(page.last_asked())
 
 
-# Deliberate break: LiveRequest.attempt() without resume: the beginning comes twice.
+# Deliberate break: LiveRequest.attempt() without #rest().
 def test_the_gateway_restarts_and_the_page_comes_back_with_the_rest(small, visit):
     fleet = small()
     fleet.gateway.wait_serving(MODEL)
