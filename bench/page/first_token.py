@@ -6,6 +6,7 @@ service's cache warmed ahead and without; and what the original editor's rule wo
 """
 
 import argparse
+import datetime
 import json
 import os
 import shutil
@@ -16,8 +17,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "page"), str(ROOT / "tests" / "e2e")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/page", "tests/e2e", "bench/peers")]
 
+import machine  # noqa: E402
 import programs  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from wire import open_socket  # noqa: E402
@@ -173,6 +175,7 @@ def main():
     parser.add_argument("--threads", default="2")
     parser.add_argument("--json", help="file for the figures")
     arguments = parser.parse_args()
+    conditions = {"date": datetime.date.today().isoformat(), "machine": machine.describe(), "model": Path(arguments.model).name}
 
     with tempfile.TemporaryDirectory(prefix="inkfleet-first-token-") as folder, sync_playwright() as playwright:
         folder = Path(folder)
@@ -198,7 +201,7 @@ def main():
     for name, result in results.items():
         print(f"{name:28} {json.dumps(result)}", flush=True)
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"model": arguments.model, **results}, indent=2) + "\n")
+        Path(arguments.json).write_text(json.dumps({**conditions, "figures": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def end(server, seconds: float) -> tuple:
     return server.program.process.wait(seconds), time.monotonic() - told
 
 
-# Deliberate break: a Progress::take() that lets a delta through whatever its offset, or a Writer that begins again.
+# Deliberate break: leave `resume` out of Story.frame(): a writer that comes back after a gateway's restart gets its beginning twice.
 def rolling_restart(stage, result, short):
     """All services and then both gateways are restarted in turn under load: no stream is cut short, none says anything twice."""
     services = stage.services(2, "--drain-seconds", DRAIN_S)
@@ -57,7 +57,7 @@ def rolling_restart(stage, result, short):
     result.at_least("resumed", sum(len(story.parts) > 1 for story in stories), 2)
 
 
-# Deliberate break: a HttpConnection::go_away() that says 1001.
+# Deliberate breaks: a HttpConnection::go_away() that says 1001; a drain_when_told() without a limit hands nothing over.
 def drain(stage, result, short):
     """SIGTERM under load: a service is unready at once, hands over what it cannot finish and exits 0; so does a gateway, with 1012."""
     services = stage.services(2, "--drain-seconds", DRAIN_S)
@@ -92,7 +92,7 @@ def drain(stage, result, short):
     result.at_least("said_1012", goodbyes.count(RESTARTED), len(requests) // 2)
 
 
-# Deliberate break: leave `resume` out of Story.frame(): what has been sent is sent again.
+# Deliberate breaks: leave `resume` out of Story.frame(): what has been sent is sent again; a TextStream::resume() that counts from 0.
 def age_cut(stage, result, short):
     """A balancer cuts every connection at the age of 5 s, however lively: writers come back to any gateway and lose nothing."""
     services = stage.services(2)

@@ -12,7 +12,8 @@ WAIT_S = 10
 ROTATION_S = 3  # two checks that fail, a second apart, the first up to a second after the answer changed
 
 
-# Deliberate break: an on_device_error() in main.cpp that latches nothing; then a process with a lost device stays.
+# Deliberate breaks: a judge() that leaves out engine or device; an on_device_error() in main.cpp that latches nothing: then a process
+# with a lost device stays.
 def device_faults(stage, result, short):
     """Engine hung, device hung, fatal error: 503 in time, out of HAProxy's rotation, back after a restart."""
     sick, well = stage.services(2)

@@ -63,13 +63,15 @@ def judge(result, step: dict, capacities: list, seconds: float) -> None:
     """`capacities`: before and after, for the machine may have more to do than this."""
     capacity = min(capacities, key=lambda one: one.tokens_per_s)
     result.tell("capacity_per_s", capacity.requests_per_s)
-    result.at_most("shed_p99_ms", step["refused_ms"]["p99"], SHED_MS, paced=True)
+    result.at_least("shed", step["errors"].get("overloaded", 0), 1)
+    if step["refused_ms"]:
+        result.at_most("shed_p99_ms", step["refused_ms"]["p99"], SHED_MS, paced=True)
     result.at_least("goodput", step["completion_tokens"] / seconds / capacity.tokens_per_s, GOODPUT, paced=True)
     result.tell("request_p50_ms", step["request_ms"]["p50"])
     result.note(f"sent {step['sent']}, completed {step['completed']}, errors {step['errors']}, client {step['client']}")
 
 
-# Deliberate break: a health check that judges the engine's progress by --max-step-ms, or a queue without a limit.
+# Deliberate break: a health check that judges the engine's progress by --max-step-ms, or a Session without overload().
 def saturation(stage, result, short):
     """Twice its capacity on busy cores: healthy all the time, no memory gained, refusals at once, the rest as fast as ever."""
     [service] = stage.services(1, "--cache-mb", CACHE_MB)

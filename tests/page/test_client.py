@@ -41,7 +41,7 @@ def undisturbed(fleet, request: dict, seed: int):
         return editor.complete(**{**request["fields"], "seed": seed})
 
 
-# Deliberate break: LiveRequest.attempt() without the seed, or Suggestion.add() that takes any offset.
+# Deliberate break: LiveRequest.attempt() without the seed, or without #rest(): a beginning that comes again in other pieces leaves a gap.
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_cut_anywhere_every_stream_is_the_undisturbed_one(fleet, round_):
     dice = random.Random(SEED + round_)

@@ -15,6 +15,7 @@ MODEL = "gpt2-demo"
 PROMPT = "The old castle stood"
 SETTINGS = {"n": 2, "length": 60}
 STEP_MS = 60
+PLACES = 64  # suggestions that a service decodes in one step
 
 
 class Small:
@@ -101,7 +102,7 @@ def test_a_service_dies_and_the_text_goes_on(small, visit):
     assert texts_of(page) == fleet.undisturbed(page.last_asked())
 
 
-# Deliberate break: LiveRequest.attempt() without resume: the beginning comes twice.
+# Deliberate break: LiveRequest.attempt() without #rest().
 def test_the_gateway_restarts_and_the_page_comes_back_with_the_rest(small, visit):
     fleet = small()
     fleet.gateway.wait_serving(MODEL)
@@ -139,6 +140,31 @@ def test_it_says_when_no_service_answers(small, visit):
     fleet.services[0] = programs.start_model(MODEL, fleet.folder, fleet.services[0].address).wait_listening().wait_ready()
     expect(page.ghost).to_be_visible(timeout=20_000)
     assert page.message.text_content() == ""
+
+
+# Deliberate break: a StatusBar that shows no number to who is the next.
+def test_it_says_that_it_waits_in_a_queue(small, visit):
+    fleet = small()
+    [service] = fleet.services
+    fleet.gateway.wait_serving(MODEL)
+    page = visit(fleet.url, {**SETTINGS, "length": 8}).connected()  # what could not end in time is not queued
+    with Editor(f"ws://{service.address}/{MODEL}") as others:
+        running = [others.ask(n=PLACES // 2, max_tokens=150, temperature=0) for _ in range(2)]
+        for request in running:
+            others.begin(request)
+        page.type(PROMPT)
+        queue = page.page.locator("[data-field=queue]")
+        expect(queue).to_have_text("waiting, number 1 in the queue")
+        expect(page.ghost).to_have_count(0)
+        page.press("ArrowLeft")  # what was asked is no longer wanted
+        expect(queue).to_be_hidden()
+        page.press("Control+ ")
+        expect(queue).to_have_text("waiting, number 1 in the queue")
+        for request in running:
+            others.cancel(request)
+        others.finish(*running)
+    expect(page.ghost).to_be_visible()
+    expect(queue).to_be_hidden()
 
 
 def test_a_key_is_asked_for_and_used(small, visit, tmp_path):

@@ -3,14 +3,13 @@ import type { Transaction } from "prosemirror-state";
 import { isEmpty } from "./editor/empty.ts";
 import { Toolbar } from "./editor/toolbar.ts";
 import { keyboard } from "./keyboard.ts";
-import { Announcer } from "./panels/announcer.ts";
+import { Announcer, Toast } from "./panels/notices.ts";
 import { Openings } from "./panels/openings.ts";
 import { ReceiptDialog, type Proof } from "./panels/receipt_dialog.ts";
 import { SettingsDialog } from "./panels/settings_dialog.ts";
 import { StatusBar } from "./panels/status_bar.ts";
 import { SuggestionList } from "./panels/suggestion_list.ts";
 import { copyText, downloadMarkdown } from "./panels/take_away.ts";
-import { Toast } from "./panels/toast.ts";
 import { Tour } from "./panels/tour.ts";
 import { VoicePicker } from "./panels/voice_picker.ts";
 import { inPlainWords, whyWaiting } from "./plain_words.ts";
@@ -99,6 +98,7 @@ export class Page implements Desk {
 
   hide(): void {
     this.#list.hide();
+    this.#status.speed(this.#writer.meter);
     this.#text.view.dom.removeAttribute("aria-activedescendant");
   }
 

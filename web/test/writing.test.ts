@@ -76,6 +76,6 @@ test("the meter counts from the last key", () => {
   meter.take({ type: "queued", position: 3 }, 1_150);
   assert.equal(meter.position, 3);
   meter.key(2_000);
-  assert.equal(meter.position, 0);
+  assert.equal(meter.position, undefined);
   assert.equal(meter.tokensPerSecond, undefined);
 });

@@ -93,6 +93,7 @@ test("what failed for want of a service goes on", () => {
   const asked = failed.attempt("2", 0);
   assert.ok(asked.type === "suggest");
   assert.deepEqual(asked.resume, [{ index: 0, tokens: [1] }]);
+  assert.equal(asked.max_tokens, 8);
 });
 
 test("what failed for good ends in an error with code and field", async () => {

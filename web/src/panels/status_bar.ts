@@ -29,7 +29,7 @@ export class StatusBar {
   speed({ firstTokenMs, tokensPerSecond, position }: Meter): void {
     this.#set("first-token", firstTokenMs === undefined ? "" : `first token ${Math.round(firstTokenMs)} ms`);
     this.#set("rate", tokensPerSecond === undefined ? "" : `${Math.round(tokensPerSecond)} tokens/s`);
-    this.#set("queue", position > 0 ? `waiting, number ${position} in the queue` : "");
+    this.#set("queue", position === undefined ? "" : `waiting, number ${position + 1} in the queue`);
   }
 
   words(count: number): void {

@@ -3,7 +3,8 @@ import type { SuggestEvent } from "inkfleet-client";
 /** What is told of a round of suggestions: how soon the first came after the last key, and how fast they grow. The time is passed in. */
 export class Meter {
   firstTokenMs: number | undefined;
-  position = 0;
+  /** How many requests go before the one that waits; undefined when none waits. */
+  position: number | undefined;
   #key = 0;
   #started = 0;
   #first: number | undefined;
@@ -15,14 +16,14 @@ export class Meter {
     this.#key = now;
     this.#first = undefined;
     this.#tokens = 0;
-    this.position = 0;
+    this.position = undefined;
   }
 
   /** Returns whether this is the first text since the key. */
   take(event: SuggestEvent, now: number): boolean {
     if (event.type === "queued") this.position = event.position;
     if (event.type === "started") {
-      this.position = 0;
+      this.position = undefined;
       this.#started = now;
     }
     if (event.type !== "delta") return false;

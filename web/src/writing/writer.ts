@@ -103,6 +103,7 @@ export class Writer implements Ear {
   dismiss(): void {
     this.#pace.stop();
     this.#asking.stop();
+    this.meter.position = undefined;
     this.#offer.clear();
     this.#draw();
   }
