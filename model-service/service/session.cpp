@@ -7,6 +7,7 @@
 #include "model-service/engine/heal.hpp"
 #include "model-service/engine/prompt.hpp"
 #include "model-service/service/suggest_check.hpp"
+#include "model-service/service/token_texts.hpp"
 #include "proto/limits.hpp"
 #include "proto/parse.hpp"
 
@@ -59,6 +60,7 @@ void Session::on_closed() {
 }
 
 void Session::on_frame(engine::RequestKey key, proto::ServerFrame frame) {
+  spell(frame);
   if (const auto* completed = std::get_if<proto::Completed>(&frame)) {
     completed_.push_back({completed->id, key});
     if (completed_.size() > kAcceptable) completed_.pop_front();
@@ -69,6 +71,15 @@ void Session::on_frame(engine::RequestKey key, proto::ServerFrame frame) {
     std::erase_if(prefills_, [key](const auto& prefill) { return prefill.second == key; });
   }
   peer_->send(std::move(frame));
+}
+
+// The engine knows tokens; what they spell is added here.
+void Session::spell(proto::ServerFrame& frame) {
+  if (auto* started = std::get_if<proto::Started>(&frame)) {
+    if (const auto live = live_.find(started->id); live != live_.end()) started->prompt = live->second.prompt;
+  } else if (auto* delta = std::get_if<proto::Delta>(&frame)) {
+    add_token_texts(*delta, *state_.served->tokenizer);
+  }
 }
 
 void Session::end_request(const std::string& id) {
@@ -160,7 +171,11 @@ void Session::drop_prefill(const std::string& document) {
 void Session::submit(proto::Suggest suggest) {
   const auto& served = *state_.served;
   const auto submitted = engine::Clock::now();
-  auto prompt = served.tokenizer->encode(suggest.prompt);
+  std::optional<std::string> spelled;
+  if (suggest.prompt_ids) spelled = tokenizer::decode(*served.tokenizer, *suggest.prompt_ids);
+  auto prompt =
+      suggest.prompt_ids ? *std::move(suggest.prompt_ids) : served.tokenizer->encode(suggest.prompt);
+  suggest.prompt_ids.reset();
   suggest.prompt.clear();
   std::string spell_again;
   if (suggest.heal) spell_again = engine::take_back(prompt, *served.tokenizer);
@@ -175,7 +190,7 @@ void Session::submit(proto::Suggest suggest) {
   suggest.max_tokens = fitted.max_tokens;
 
   const auto key = state_.dispatcher.open(*this);
-  live_.emplace(suggest.id, Live{key, suggest.document});
+  live_.emplace(suggest.id, Live{key, suggest.document, std::move(spelled)});
   if (suggest.document) documents_[*suggest.document] = suggest.id;
   served.engine->submit(engine::Request{.key = key,
                                         .suggest = std::move(suggest),

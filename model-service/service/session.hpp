@@ -37,10 +37,12 @@ class Session : public net::WebSocketSession, private FrameReceiver {
   void submit(proto::Suggest suggest);
   void refuse(std::string id, proto::Error error);
   void end_request(const std::string& id);
+  void spell(proto::ServerFrame& frame);
 
   struct Live {
     engine::RequestKey key;
     std::optional<std::string> document;
+    std::optional<std::string> prompt;  ///< what its ids spell, if it came as ids
   };
   struct Completed {
     std::string id;
@@ -49,7 +51,7 @@ class Session : public net::WebSocketSession, private FrameReceiver {
 
   std::shared_ptr<net::WebSocketPeer> peer_;
   ServiceState& state_;
-  std::string client_;  // of requests that name none
+  std::string client_;                                            // of requests that name none
   std::unordered_map<std::string, Live> live_;                    // by request id
   std::unordered_map<std::string, std::string> documents_;        // the live request of each document
   std::unordered_map<std::string, engine::RequestKey> prefills_;  // the live one of each document
