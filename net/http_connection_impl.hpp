@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "net/answer_writer.hpp"
 #include "net/http_connection.hpp"
 #include "net/http_refusal.hpp"
 #include "net/responses.hpp"
@@ -52,6 +53,9 @@ class HttpConnectionOn : public HttpConnection {
   asio::awaitable<void> refuse(beast::error_code error);
   asio::awaitable<HttpResponse> answer(const HttpRequest& request);
   asio::awaitable<bool> write(const HttpRequest& request, HttpResponse response);
+  asio::awaitable<bool> write_over_time(const HttpRequest& request, AnswerFactory make);
+  asio::awaitable<bool> end_answer(bool keep);
+  bool keeps(const HttpRequest& request) const;
   asio::awaitable<void> converse(HttpRequest request, SessionFactory make_session);
   bool find_client(const HttpRequest& request);
 
@@ -82,6 +86,9 @@ asio::awaitable<bool> HttpConnectionOn<Layer>::serve_one() {
     co_return co_await write(*request, too_many_connections(premises_.options.per_address));
   }
   if (!websocket::is_upgrade(*request)) {
+    if (auto later = premises_.app.answer_over_time(*request, client_)) {
+      co_return co_await write_over_time(*request, *std::move(later));
+    }
     auto response = co_await answer(*request);
     co_return co_await write(*request, std::move(response));
   }
@@ -173,7 +180,7 @@ template <class Layer>
 asio::awaitable<bool> HttpConnectionOn<Layer>::write(const HttpRequest& request, HttpResponse response) {
   spdlog::debug("{} answered {}", client_.to_string(), response.result_int());
   response.version(request.version());
-  response.keep_alive(request.keep_alive() && !going_away_ && !visitor_.one_answer);
+  response.keep_alive(keeps(request));
   response.prepare_payload();
   http::response_serializer<http::string_body> serializer(response);
   transport().expires_after(premises_.options.connection.stuck_reader);
@@ -183,10 +190,30 @@ asio::awaitable<bool> HttpConnectionOn<Layer>::write(const HttpRequest& request,
   } else {
     std::tie(error, std::ignore) = co_await http::async_write(layer_, serializer, kAwait);
   }
+  co_return co_await end_answer(!error && response.keep_alive());
+}
+
+template <class Layer>
+asio::awaitable<bool> HttpConnectionOn<Layer>::write_over_time(const HttpRequest& request,
+                                                               AnswerFactory make) {
+  AnswerWriter<Layer> writer(layer_, buffer_,
+                             {.version = request.version(),
+                              .keep_alive = keeps(request),
+                              .stuck_reader = premises_.options.connection.stuck_reader});
+  const bool keep = co_await writer.run(std::move(make));
+  co_return co_await end_answer(keep && !going_away_);
+}
+
+template <class Layer>
+asio::awaitable<bool> HttpConnectionOn<Layer>::end_answer(bool keep) {
   if (client_ != visitor_.peer) visitor_.place = {};  // a proxy's connection is its client's while it asks
-  if (!error && response.keep_alive()) co_return true;
-  co_await say_end();
-  co_return false;
+  if (!keep) co_await say_end();
+  co_return keep;
+}
+
+template <class Layer>
+bool HttpConnectionOn<Layer>::keeps(const HttpRequest& request) const {
+  return request.keep_alive() && !going_away_ && !visitor_.one_answer;
 }
 
 template <class Layer>
