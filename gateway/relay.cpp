@@ -100,13 +100,14 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
 }
 
 std::optional<proto::Error> Relay::refusal(const Order& order, const Upstream* upstream) const {
-  if (!callers_.has_room(order.caller)) {
-    return proto::Error{
-        .code = proto::ErrorCode::kOverloaded,
-        .message = fmt::format("{} requests of this caller are running, the limit", callers_.limit()),
-        .retry_after = kRetryLimited};
-  }
+  if (!callers_.has_room(order.caller)) return too_many();
   return upstream ? std::nullopt : std::optional(no_service(order.model));
+}
+
+proto::Error Relay::too_many() const {
+  return {.code = proto::ErrorCode::kOverloaded,
+          .message = fmt::format("a caller may have {} requests running, the limit", callers_.limit()),
+          .retry_after = kRetryLimited};
 }
 
 std::string Relay::document_of(const Order& order) {

@@ -39,3 +39,21 @@ make_python_env() {
     cp "$2" "$python_env/requirements.txt"
   ) 9>"$cache/$1.lock"
 }
+
+# make_node_env NAME PACKAGE_JSON: the same of Node.js packages. Its path is left in $node_env.
+make_node_env() {
+  node_env=$cache/$1
+  command -v npm >/dev/null || install_debian_packages nodejs npm
+  (
+    flock 9
+    cmp -s "$2" "$node_env/package.json" && exit 0
+    say "Node.js packages $1 -> $node_env"
+    rm -rf "$node_env"
+    mkdir -p "$node_env/new"
+    cp "$2" "$node_env/new/package.json"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$node_env/new"
+    mv "$node_env/new/node_modules" "$node_env/"
+    mv "$node_env/new/package.json" "$node_env/"
+    rm -rf "$node_env/new"
+  ) 9>"$cache/$1.lock"
+}
