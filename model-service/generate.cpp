@@ -20,6 +20,7 @@ class SilentObserver : public engine::Observer {
   void on_first_token(std::chrono::nanoseconds) override {}
   void on_next_token(std::chrono::nanoseconds) override {}
   void on_step(int, int) override {}
+  void on_cancelled(int) override {}
   void on_completed(const proto::Usage&) override {}
   void on_failed(proto::ErrorCode) override {}
 };

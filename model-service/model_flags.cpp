@@ -43,8 +43,7 @@ gpt2::PackedCacheOptions packed_cache(const ModelFlags& flags, std::string weigh
 }
 
 gpt2::ComputeType compute_type(const std::string& dtype) {
-  if (dtype == "auto") return gpt2::best_compute_type();
-  return dtype == "int8" ? gpt2::ComputeType::kInt8 : gpt2::ComputeType::kFp32;
+  return dtype == "auto" ? gpt2::best_compute_type() : gpt2::compute_type(dtype);
 }
 
 }  // namespace
@@ -55,7 +54,7 @@ void ModelFlags::add_to(CLI::App& cli) {
       ->check(CLI::IsMember({"auto", "cpu"}))
       ->capture_default_str();
   cli.add_option("--dtype", dtype, "Number format to compute in")
-      ->check(CLI::IsMember({"auto", "fp32", "int8"}))
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "int8"}))
       ->capture_default_str();
   cli.add_option("--threads", threads, "Threads of a model step; 0: one for each core")
       ->check(CLI::Range(0, 1024))
@@ -70,7 +69,6 @@ void ModelFlags::add_to(CLI::App& cli) {
 
 LoadedModel load_model(const ModelFlags& flags) {
   const auto dtype = compute_type(flags.dtype);
-  const std::string dtype_name = dtype == gpt2::ComputeType::kInt8 ? "int8" : "fp32";
   LoadedModel loaded;
   auto tokenizer = std::async(std::launch::async, [&] { return tokenizer::load_tokenizer(flags.folder); });
   const std::string weights_hash = gpt2::weights_hash(gpt2::find_weight_files(flags.folder));
@@ -86,13 +84,13 @@ LoadedModel load_model(const ModelFlags& flags) {
                     .weights = weights_hash,
                     .engine = {.version = std::string(net::version()),
                                .device = "cpu",
-                               .dtype = dtype_name,
+                               .dtype = std::string(gpt2::name(dtype)),
                                .instruction_set = std::string(gpt2::instruction_set(dtype))}};
   loaded.exact = dtype == gpt2::ComputeType::kInt8;
   spdlog::info("loaded {}: {}", flags.folder, gpt2::to_string(summary));
-  spdlog::info("computing in {}{} on the CPU ({}, libtorch {}), {} MiB for keys and values", dtype_name,
-               flags.dtype == "auto" ? " (the fastest here)" : "", gpt2::instruction_set(dtype),
-               gpt2::libtorch_version(), flags.cache_mb);
+  spdlog::info("computing in {}{} on the CPU ({}, libtorch {}), {} MiB for keys and values",
+               gpt2::name(dtype), flags.dtype == "auto" ? " (the fastest here)" : "",
+               gpt2::instruction_set(dtype), gpt2::libtorch_version(), flags.cache_mb);
   return loaded;
 }
 

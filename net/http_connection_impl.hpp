@@ -229,6 +229,8 @@ asio::awaitable<void> HttpConnectionOn<Layer>::converse(HttpRequest request, Ses
   }
   const auto [error] = co_await opening_->async_accept(request, kAwait);
   if (error) co_return;
+  request = {};  // what was needed to get here is no longer: conversations are long, and many
+  buffer_ = {};
   spdlog::debug("{} opened a websocket", client_.to_string());
   websocket_ = std::make_shared<WebSocket>(std::move(*opening_), options);
   opening_.reset();

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """What the gateway costs: its delay under 1,000 streams beside HAProxy and nginx, the memory of 10,000 idle editors, and what 200
-editors that never read do to it and to others. A line for each figure, and all of them as JSON.
+editors that never read do to it and to others. A line for each figure; all of them as OUT.json and, as a table, OUT.md.
 
-    bench/gateway/run [--json FILE] [--only forward idle stuck]
+    bench/gateway/run [--out bench/results/gateway] [--only forward idle stuck]
 """
 
 import argparse
+import datetime
 import json
-import os
 import pathlib
-import platform
 import resource
 import statistics
+import sys
 import tempfile
 import time
 
@@ -19,6 +19,9 @@ import proxies
 from editors import Editors, StuckReader, measure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "bench/peers"))
+import machine  # noqa: E402
+
 DESCRIPTORS = 20_000
 
 STREAMS = 1_000
@@ -38,6 +41,7 @@ STUCK_LIMIT_KB = 320  # 256 KiB may wait for each, and one delta be merged
 
 class Report:
     def __init__(self):
+        self.machine = machine.describe()
         self.figures = {}
 
     def add(self, name, value, unit, limit=None):
@@ -45,6 +49,18 @@ class Report:
         self.figures[name] = {"value": value, "unit": unit, "limit": limit, "pass": passes}
         verdict = {None: "     ", True: "pass ", False: "FALLS SHORT "}[passes]
         print(f"{verdict} {name}: {value:.4g} {unit}" + ("" if limit is None else f" (limit {limit:.4g})"), flush=True)
+
+    def passes(self):
+        return all(figure["pass"] is not False for figure in self.figures.values())
+
+    def write(self, path):
+        document = {"date": datetime.date.today().isoformat(), "machine": self.machine, "figures": self.figures}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
+        rows = [f"| {name} | {figure['value']:.3g} {figure['unit']} | {'' if figure['limit'] is None else format(figure['limit'], '.3g')} |"
+                for name, figure in self.figures.items()]
+        head = [f"`bench/gateway/run`, {document['date']}. {machine.in_words(self.machine)}", "", "| | | at most |", "|---|---|---|"]
+        path.with_suffix(".md").write_text("\n".join([*head, *rows]) + "\n")
 
 
 def percentile(before, after, p):
@@ -133,7 +149,7 @@ def stuck(report, bin_folder, folder, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / "bench/results/gateway.json")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/results/gateway")
     parser.add_argument("--seconds", type=float, default=8, help="measured of each stream")
     parser.add_argument("--only", nargs="+", choices=["forward", "idle", "stuck"], default=["forward", "idle", "stuck"])
     options = parser.parse_args()
@@ -142,10 +158,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="inkfleet-gateway-") as folder:
         for name in options.only:
             globals()[name](report, options.bin, pathlib.Path(folder), options)
-    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "system": platform.platform()}
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"machine": machine, "figures": report.figures}, indent=1) + "\n")
-    return 0 if all(figure["pass"] is not False for figure in report.figures.values()) else 1
+    report.write(options.out)
+    return 0 if report.passes() else 1
 
 
 if __name__ == "__main__":

@@ -32,3 +32,10 @@ def describe():
         "governor": read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "load_at_start": os.getloadavg()[0],
     }
+
+
+def in_words(machine):
+    governor = f", governor {machine['governor']}" if machine["governor"] else ""
+    wanted = [flag for flag in machine["flags"] if flag in ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8")]
+    return (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}{governor}; "
+            f"{', '.join(wanted)}.")

@@ -5,6 +5,7 @@ Run as a program in the environment `inkfleet`: measures are named on the comman
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 from formats import Unavailable, environment, run
 from paths import HERE, MODELS, ROOT
@@ -25,6 +27,7 @@ REPEATS = 5
 KEYSTROKES = 60
 CHARACTERS_A_KEYSTROKE = 6
 CANCELS = 100
+DTYPES = ["fp32", "bf16", "int8"]
 
 
 class Client:
@@ -51,18 +54,21 @@ class Client:
                 return frame
 
 
-def serving(options, *flags, env=None):
+def serving(options, *flags, dtype="int8", env=None):
     sys.path.append(str(HERE / "systems"))
     from service import Service
-    return Service(options.bin / "inkfleet-model", options.model, options.threads, "int8", *flags, env=env)
+    return Service(options.bin / "inkfleet-model", options.model, options.threads, dtype, *flags, env=env)
+
+
+def connect(service):
+    import websockets
+    return websockets.connect(service.url, max_size=None, ping_interval=None, compression=None)
 
 
 def talk(options, conversation, *flags):
     """Starts a service and runs the coroutine function `conversation(client, service)` against it."""
-    import websockets
-
     async def connected(service):
-        async with websockets.connect(service.url, max_size=None, ping_interval=None, compression=None) as socket:
+        async with connect(service) as socket:
             return await conversation(Client(socket), service)
 
     with serving(options, *flags) as service:
@@ -178,24 +184,65 @@ def start(options):
     return {"first_seconds": seconds[0], "later_seconds": seconds[1:], "bytes_kept": kept}
 
 
-def cancel(options):
-    """How many tokens a suggestion got beyond those its client held when it sent the cancel. Tokens on their way to the
-    client at that moment count too, so that the steps computed after the cancel had arrived are at most as many."""
-    async def conversation(client, service):
-        beyond = []
-        for i, prompt in enumerate(text_prompts(options, CANCELS, 20, "cancel")):
-            request = await client.suggest(prompt, n=1, max_tokens=100)
-            held = 0
-            while held <= i % 7:
-                held += len((await client.until("delta", request))["tokens"])
-            await client.socket.send(json.dumps({"type": "cancel", "id": request}))
-            completed = await client.until("completed", request)
-            beyond.append(completed["usage"]["completion_tokens"] - held)
-        return beyond
+def samples(service):
+    """The service's metrics: values by name and labels, as written."""
+    with urllib.request.urlopen(f"http://{service.address}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
 
-    beyond = sorted(talk(options, conversation))
-    return {"cancels": len(beyond), "median": statistics.median(beyond), "p99": beyond[-(len(beyond) // 100) - 1],
-            "largest": beyond[-1]}
+
+def quantile(histogram, share):
+    """The least bound that this share of a histogram's samples is within; its bounds are the whole numbers that may come."""
+    return next(bound for bound, within in histogram if within >= share * histogram[-1][1])
+
+
+def cancel(options):
+    """Steps computed for a suggestion after its cancel, or the end of its connection, had been read: the service counts them."""
+    async def conversation(_, service):
+        for i, prompt in enumerate(text_prompts(options, CANCELS, 20, "cancel")):
+            async with connect(service) as socket:
+                client = Client(socket)
+                request = await client.suggest(prompt, n=5, max_tokens=100)
+                for _ in range(i % 7 + 1):
+                    await client.until("delta", request)
+                if i % 2 == 0:
+                    await socket.send(json.dumps({"type": "cancel", "id": request}))
+                    await client.until("completed", request)
+        while (found := samples(service))["inkfleet_running_requests"] > 0:
+            await asyncio.sleep(0.05)
+        return found
+
+    found = talk(options, conversation)
+    bounds = [(name.split('"')[1], value) for name, value in found.items() if name.startswith("inkfleet_cancel_steps_bucket")]
+    histogram = [(float(bound), value) for bound, value in bounds]
+    return {"suggestions": found["inkfleet_cancel_steps_count"], "p50": quantile(histogram, 0.5),
+            "p99": quantile(histogram, 0.99), "largest": quantile(histogram, 1)}
+
+
+async def time_request(client, prompt, n):
+    began = time.perf_counter()
+    request = await client.suggest(prompt, n=n, max_tokens=40)
+    completed = await client.until("completed", request)
+    return time.perf_counter() - began, completed["usage"]["completion_tokens"]
+
+
+def dtypes(options):
+    """An editor's request in each number format, taking turns, and the memory of a service that has answered them."""
+    async def conversation(services):
+        async with contextlib.AsyncExitStack() as stack:
+            clients = {dtype: Client(await stack.enter_async_context(connect(service))) for dtype, service in services.items()}
+            seconds = {dtype: [] for dtype in services}
+            for number, prompt in enumerate(text_prompts(options, REPEATS + 1, 100, "dtypes")):
+                for dtype, client in clients.items():
+                    took, tokens = await time_request(client, prompt, 5)
+                    if number > 0 and tokens == 5 * 40:  # the first warms up; an early end of text would be cheaper
+                        seconds[dtype].append(took)
+            return seconds
+
+    with contextlib.ExitStack() as stack:
+        services = {dtype: stack.enter_context(serving(options, "--prefix-cache", "off", dtype=dtype)) for dtype in DTYPES}
+        seconds = asyncio.run(conversation(services))
+        return {dtype: {"seconds": seconds[dtype], "bytes": service.memory()} for dtype, service in services.items()}
 
 
 def perplexity(options):
@@ -212,7 +259,7 @@ def perplexity(options):
     return {"int8_over_fp32": ratios}
 
 
-MEASURES = {measure.__name__: measure for measure in (typing, growing, memory, start, cancel, perplexity)}
+MEASURES = {measure.__name__: measure for measure in (typing, growing, memory, start, cancel, dtypes, perplexity)}
 
 
 def measure(names, model, options):

@@ -7,6 +7,8 @@ import pathlib
 import statistics
 import sys
 
+import machine
+
 OURS = "inkfleet-int8"
 
 
@@ -70,8 +72,10 @@ SENTENCES = {
                           f"{mb(m['peak_bytes'])} at most, {mb(m['after_bytes'])} afterwards, {mb(m['ready_bytes'])} before")],
     "start": lambda m: [("start to ready, nothing kept / kept by an earlier start",
                          seconds([m["first_seconds"], min(m["later_seconds"])]))],
-    "cancel": lambda m: [(f"tokens beyond those held when cancelling, p99 of {m['cancels']} (an upper bound)",
-                          f"{m['p99']}")],
+    "cancel": lambda m: [(f"steps computed for a suggestion after its cancel was read, p50 / p99 / most of {m['suggestions']:.0f}",
+                          f"{m['p50']:.0f} / {m['p99']:.0f} / {m['largest']:.0f}")],
+    "dtypes": lambda m: [(f"5 × 40 tokens in {dtype}: median, resident memory",
+                          f"{statistics.median(found['seconds']):.2f} s, {mb(found['bytes'])}") for dtype, found in m.items()],
     "perplexity": lambda m: [(f"perplexity of int8 over fp32, {name}", f"{ratio:.4f}")
                              for name, ratio in m["int8_over_fp32"].items()],
 }
@@ -88,14 +92,6 @@ def ours_table(results):
             yield f"| {title} | {value} |"
 
 
-def machine_line(results):
-    machine = results["machine"]
-    governor = f", governor {machine['governor']}" if machine["governor"] else ""
-    wanted = [flag for flag in machine["flags"] if flag in ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8")]
-    return (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}{governor}; "
-            f"{', '.join(wanted)}.")
-
-
 def versions(results):
     for system in results["systems"].values():
         if system["about"]:
@@ -103,7 +99,7 @@ def versions(results):
 
 
 def markdown(results):
-    lines = [f"`{results['command']}`, {results['date']}: {results['what']}.", "", machine_line(results), "",
+    lines = [f"`{results['command']}`, {results['date']}: {results['what']}.", "", machine.in_words(results["machine"]), "",
              *systems_table(results), "", *notes(results), "", *ours_table(results), "",
              "Versions and settings, as each system reports them:", "", *versions(results)]
     return "\n".join(lines) + "\n"

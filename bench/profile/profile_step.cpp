@@ -35,7 +35,7 @@ struct Options {
   bool separate = false;           ///< prompts of their own instead of a shared one
   bool wait = false;               ///< for a line on stdin before the measured steps
   std::optional<gpt2::KvType> kv;  ///< that of the service when not given
-  bool int8 = false;
+  gpt2::ComputeType dtype = gpt2::ComputeType::kFp32;
   std::string packed_cache;  ///< a folder; empty: none
   int top_k = 10;            ///< of sampling; -1: none
   double top_p = 0;
@@ -60,7 +60,7 @@ Options parse(int argc, char** argv) {
   options.separate = number("--separate", 0) != 0;
   options.wait = number("--wait", 0) != 0;
   if (given.contains("--kv")) options.kv = kv_type(given["--kv"]);
-  options.int8 = given["--dtype"] == "int8";
+  if (given.contains("--dtype")) options.dtype = gpt2::compute_type(given["--dtype"]);
   options.packed_cache = given["--packed-cache"];
   options.top_k = static_cast<int>(number("--top-k", options.top_k));
   options.top_p = number("--top-p", 0);
@@ -133,7 +133,7 @@ class Suggestions {
 void run(const Options& options) {
   const auto hash = gpt2::weights_hash(gpt2::find_weight_files(options.model));
   const auto model = gpt2::load_model(
-      options.model, {.dtype = options.int8 ? gpt2::ComputeType::kInt8 : gpt2::ComputeType::kFp32,
+      options.model, {.dtype = options.dtype,
                       .kv_dtype = options.kv,
                       .threads = options.threads,
                       .packed_cache = {.folder = options.packed_cache, .weights_hash = hash}});

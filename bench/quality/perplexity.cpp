@@ -1,6 +1,6 @@
-// What int8 costs: a model's perplexity on a text in fp32 and in int8.
+// What a number format costs: a model's perplexity on a text in fp32 and in int8 (or bf16).
 //
-//     perplexity MODEL TEXT [WINDOW [TOKENS]]
+//     perplexity MODEL TEXT [WINDOW [TOKENS [DTYPE]]]
 #include "bench/quality/perplexity.hpp"
 
 #include <cstdio>
@@ -30,14 +30,15 @@ double measure(const char* folder, gpt2::ComputeType dtype, std::span<const engi
 }
 
 void run(int argc, char** argv) {
-  if (argc < 3) throw std::runtime_error("usage: perplexity MODEL TEXT [WINDOW [TOKENS]]");
+  if (argc < 3) throw std::runtime_error("usage: perplexity MODEL TEXT [WINDOW [TOKENS [DTYPE]]]");
   const int window = argc > 3 ? std::atoi(argv[3]) : 256;
   auto tokens = tokenizer::load_tokenizer(argv[1])->encode(read_text(argv[2]));
   if (argc > 4) tokens.resize(std::min<std::size_t>(tokens.size(), std::atoi(argv[4])));
   const double fp32 = measure(argv[1], gpt2::ComputeType::kFp32, tokens, window);
-  const double int8 = measure(argv[1], gpt2::ComputeType::kInt8, tokens, window);
-  std::printf("%s: %zu tokens in windows of %d: fp32 %.4f, int8 %.4f, ratio %.5f\n", argv[1], tokens.size(),
-              window, fp32, int8, int8 / fp32);
+  const char* const dtype = argc > 5 ? argv[5] : "int8";
+  const double rounded = measure(argv[1], gpt2::compute_type(dtype), tokens, window);
+  std::printf("%s: %zu tokens in windows of %d: fp32 %.4f, %s %.4f, ratio %.5f\n", argv[1], tokens.size(),
+              window, fp32, dtype, rounded, rounded / fp32);
 }
 
 }  // namespace

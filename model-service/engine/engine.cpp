@@ -17,7 +17,7 @@ void Engine::submit(Request request) {
   post(std::move(request));
 }
 void Engine::cancel(RequestKey key, std::optional<int> index) {
-  post(CancelOrder{key, index});
+  post(CancelOrder{key, index, steps_});
 }
 void Engine::submit(Warmup warmup) {
   post(std::move(warmup));
@@ -26,7 +26,7 @@ void Engine::accept(RequestKey key, int index, int tokens) {
   post(AcceptOrder{key, index, tokens});
 }
 void Engine::abandon(RequestKey key) {
-  post(AbandonOrder{key});
+  post(AbandonOrder{key, steps_});
 }
 
 void Engine::stop() {
@@ -71,9 +71,10 @@ void Engine::take(Order& order, Events& events) {
   } else if (const auto* accept = std::get_if<AcceptOrder>(&order)) {
     scheduler_.accept(accept->key, accept->index, accept->tokens, now, events);
   } else if (const auto* cancel = std::get_if<CancelOrder>(&order)) {
-    scheduler_.cancel(cancel->key, cancel->index, now, events);
+    scheduler_.cancel(cancel->key, cancel->index, cancel->received, now, events);
   } else {
-    scheduler_.abandon(std::get<AbandonOrder>(order).key, now);
+    const auto& abandon = std::get<AbandonOrder>(order);
+    scheduler_.abandon(abandon.key, abandon.received, now);
   }
 }
 
@@ -87,6 +88,7 @@ void Engine::step(StepModel& model, Events& events) {
     copied = true;
     const auto logits = model.step(step.slices);
     scheduler_.commit(logits, Clock::now(), events);
+    steps_ = scheduler_.steps();
   } catch (const std::exception& failure) {
     const auto kind = on_failure_(failure);
     if (kind == StepFailure::kOutOfMemory && copied) {

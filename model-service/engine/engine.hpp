@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -56,6 +57,7 @@ class Engine {
   struct CancelOrder {
     RequestKey key;
     std::optional<int> index;
+    StepNumber received;
   };
   struct AcceptOrder {
     RequestKey key;
@@ -64,6 +66,7 @@ class Engine {
   };
   struct AbandonOrder {
     RequestKey key;
+    StepNumber received;
   };
   using Order = std::variant<Request, Warmup, CancelOrder, AcceptOrder, AbandonOrder>;
 
@@ -86,7 +89,8 @@ class Engine {
   Load load_;  // the scheduler's and the mailbox's
   Heartbeat heartbeat_;
 
-  std::vector<Order> taken_;  // engine thread: the mailbox's other buffer
+  std::atomic<StepNumber> steps_{0};  // of the scheduler, for who gives an order
+  std::vector<Order> taken_;          // engine thread: the mailbox's other buffer
 };
 
 }  // namespace inkfleet::engine

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model-service/engine/block_pool.hpp"
+#include "model-service/engine/recent_steps.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/text_stream.hpp"
 
@@ -38,6 +39,7 @@ struct Suggestion {
   bool fresh = true;            ///< nothing was resumed
   std::size_t spelled = 0;      ///< bytes of Request::spell_again that `tokens` cover
   TimePoint last_token;
+  RecentSteps steps;  ///< its own, and its prompt's
 
   /// Tokens generated so far: the position of the next one.
   [[nodiscard]] int generated() const { return static_cast<int>(tokens.size()); }

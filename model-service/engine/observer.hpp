@@ -17,6 +17,9 @@ class Observer {
   virtual void on_next_token(std::chrono::nanoseconds waited) = 0;
   /// Rows a step computed: prompt tokens fed, and tokens fed to continue a suggestion.
   virtual void on_step(int prefill_rows, int decode_rows) = 0;
+  /// A suggestion was cancelled or abandoned; `steps` that computed something for it ended after the order
+  /// had come in.
+  virtual void on_cancelled(int steps) = 0;
   virtual void on_completed(const proto::Usage& usage) = 0;
   virtual void on_failed(proto::ErrorCode code) = 0;
 };

@@ -99,19 +99,21 @@ std::unique_ptr<Generation> Scheduler::make_generation(Request request) {
 
 // ---- requests go ------------------------------------------------------------------------------------------
 
-void Scheduler::cancel(RequestKey key, std::optional<int> index, TimePoint now, Events& events) {
+void Scheduler::cancel(RequestKey key, std::optional<int> index, StepNumber received, TimePoint now,
+                       Events& events) {
   auto* generation = find(key);
   if (generation == nullptr) return;
   for (auto& suggestion : generation->suggestions) {
-    if (!index || suggestion.index == *index)
-      finish(*generation, suggestion, FinishReason::kCancelled, events);
+    if (suggestion.state == State::kFinished || (index && suggestion.index != *index)) continue;
+    observer_.on_cancelled(suggestion.steps.after(received));
+    finish(*generation, suggestion, FinishReason::kCancelled, events);
   }
   complete_finished(now, events);
 }
 
-void Scheduler::abandon(RequestKey key, TimePoint now) {
+void Scheduler::abandon(RequestKey key, StepNumber received, TimePoint now) {
   Events unheard;
-  cancel(key, std::nullopt, now, unheard);
+  cancel(key, std::nullopt, received, now, unheard);
   std::erase_if(warmups_, [&](const WarmingPrompt& warming) {
     if (warming.warmup.key != key) return false;
     learn(warming.warmup.prompt, {}, warming.sequence);

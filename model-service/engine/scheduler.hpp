@@ -19,6 +19,7 @@
 #include "model-service/engine/observer.hpp"
 #include "model-service/engine/places.hpp"
 #include "model-service/engine/prefix_cache.hpp"
+#include "model-service/engine/recent_steps.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/sampler.hpp"
 #include "model-service/engine/step_budget.hpp"
@@ -100,15 +101,16 @@ class Scheduler {
   /// `prefilled`, or in an error that names the frame. Beyond the queue's limit it ends at once.
   void submit(Warmup warmup, Events& events);
 
-  /// Ends one suggestion, or all when `index` is absent. Unknown keys and indices are ignored.
-  void cancel(RequestKey key, std::optional<int> index, TimePoint now, Events& events);
+  /// Ends one suggestion, or all when `index` is absent. Unknown keys and indices are ignored. `received` is
+  /// what steps() was when the order came in.
+  void cancel(RequestKey key, std::optional<int> index, StepNumber received, TimePoint now, Events& events);
 
   /// A writer took the first `tokens` of a suggestion: its siblings end, and the text up to there counts as
   /// used now. Also for requests that completed a while ago.
   void accept(RequestKey key, int index, int tokens, TimePoint now, Events& events);
 
   /// Ends a request or a warm-up whose client is gone, without a word. What it computed stays in the cache.
-  void abandon(RequestKey key, TimePoint now);
+  void abandon(RequestKey key, StepNumber received, TimePoint now);
 
   /// Ends what is past its deadline, admits what fits, and chooses the next step; empty when idle. The step's
   /// spans stay valid until commit() or fail().
@@ -127,6 +129,8 @@ class Scheduler {
 
   [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
+  /// Steps computed so far.
+  [[nodiscard]] StepNumber steps() const { return steps_; }
 
  private:
   using Generations = FairQueue::Running;
@@ -156,6 +160,7 @@ class Scheduler {
   void plan_prefills(std::vector<SliceOwner> wants);
   void plan_warmup();
   void add_slice(SliceOwner owner, bool wants_logits);
+  void count_step();
   void measure_pace(TimePoint now);
   void measure_token_time();
   [[nodiscard]] Places places() const;
@@ -204,6 +209,7 @@ class Scheduler {
   std::chrono::duration<double, std::milli> token_time_{0};              // of late
   std::optional<std::chrono::duration<double, std::milli>> newest_gap_;  // between two tokens in this step
   StepBudget budget_;
+  StepNumber steps_ = 0;
   TimePoint step_began_;
   Step step_;
   std::vector<SliceOwner> owners_;   // of step_.slices

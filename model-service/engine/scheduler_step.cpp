@@ -104,6 +104,7 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
   const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
   std::size_t row = 0;
   measure_pace(now);
+  count_step();
   for (std::size_t i = 0; i < owners_.size(); ++i) {
     const auto& [generation, suggestion, sequence, rows] = owners_[i];
     sequence->pending.erase(sequence->pending.begin(), sequence->pending.begin() + rows);
@@ -125,6 +126,17 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
   measure_token_time();
   complete_finished(now, events);
   queue_.end_step();
+}
+
+void Scheduler::count_step() {
+  ++steps_;
+  for (const auto& owner : owners_) {
+    if (owner.suggestion != nullptr) {
+      owner.suggestion->steps.add(steps_);
+    } else if (owner.generation != nullptr) {
+      for (auto& suggestion : owner.generation->suggestions) suggestion.steps.add(steps_);
+    }
+  }
 }
 
 void Scheduler::measure_pace(TimePoint now) {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "model-service/gpt2/attention_plan.hpp"
-#include "model-service/gpt2/fp32_pass.hpp"
 #include "model-service/gpt2/int8_pass.hpp"
 #include "model-service/gpt2/kernels/kernels.hpp"
 #include "model-service/gpt2/kv_cache.hpp"
+#include "model-service/gpt2/onednn_pass.hpp"
 #include "model-service/gpt2/resident_code.hpp"
 #include "model-service/gpt2/weights.hpp"
 
@@ -28,7 +28,16 @@ using engine::StepSlice;
 constexpr int kRowsThatTouchMuch = 32;
 
 KvType kv_type(const LoadOptions& options) {
-  return options.kv_dtype.value_or(options.dtype == ComputeType::kInt8 ? KvType::kInt8 : KvType::kFp32);
+  if (options.kv_dtype) return *options.kv_dtype;
+  switch (options.dtype) {
+    case ComputeType::kInt8:
+      return KvType::kInt8;
+    case ComputeType::kBf16:  // whose products have fewer digits than fp16 keeps
+      return KvType::kFp16;
+    case ComputeType::kFp32:
+      break;
+  }
+  return KvType::kFp32;
 }
 
 int last_position(const StepSlice& slice) {
@@ -50,7 +59,8 @@ struct CpuModel::Parts {
   Weights weights;
   KvCache cache;
   AttentionPlan plan{cache.blocks()};
-  std::variant<std::monostate, Fp32Pass, Int8Pass> pass{};  ///< made when the other parts lie where they stay
+  /// Made when the other parts lie where they stay.
+  std::variant<std::monostate, OneDnnPass, Int8Pass> pass{};
   std::vector<float> x{};     ///< [rows, C]: the residual stream; of the largest step so far
   std::vector<int> wanted{};  ///< rows of the step whose logits are asked for
   int rows_since_rest = 0;    ///< of embeddings that were read
@@ -59,7 +69,7 @@ struct CpuModel::Parts {
     if (dtype == ComputeType::kInt8) {
       pass.emplace<Int8Pass>(config, weights, cache, plan, threads);
     } else {
-      pass.emplace<Fp32Pass>(config, weights, cache, plan, threads);
+      pass.emplace<OneDnnPass>(config, weights, cache, plan, threads);
     }
   }
 };
@@ -121,7 +131,7 @@ std::span<const float> CpuModel::step(std::span<const StepSlice> slices) {
   const std::span<float> x = embed(slices);
   find_wanted(slices);
   if (auto* int8 = std::get_if<Int8Pass>(&parts_->pass)) return int8->run(x, parts_->wanted);
-  return std::get<Fp32Pass>(parts_->pass).run(x, parts_->wanted);
+  return std::get<OneDnnPass>(parts_->pass).run(x, parts_->wanted);
 }
 
 std::span<float> CpuModel::embed(std::span<const StepSlice> slices) {
@@ -160,6 +170,11 @@ void CpuModel::copy_block(engine::BlockId from, engine::BlockId to) {
 }
 
 std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
+  if (!can_compute(options.dtype)) {
+    throw std::runtime_error(
+        "dtype bf16: expected a CPU with AVX-512 (BW, VL, DQ) or AVX-NE-CONVERT, found neither; take int8 or "
+        "fp32");
+  }
   const Config config = load_config(folder);
   const int threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
@@ -175,6 +190,10 @@ std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const 
   parts->make_pass(options.dtype);
   if (options.dtype == ComputeType::kInt8) rest_libtorch();
   return std::make_unique<CpuModel>(std::move(parts));
+}
+
+bool can_compute(ComputeType dtype) {
+  return dtype != ComputeType::kBf16 || supports_bf16();
 }
 
 ComputeType best_compute_type() {

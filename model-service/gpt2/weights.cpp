@@ -117,9 +117,9 @@ class Layout {
   /// `read` returns a weight [out, in], of any strides, and a bias.
   template <class Read>
   Linear linear(int in, int out, const LayerNorm* before, const Read& read) {
-    if (dtype_ == ComputeType::kFp32) {
+    if (dtype_ != ComputeType::kInt8) {
       const auto [weight, bias] = read();
-      return Fp32Linear(weight.contiguous(), bias);
+      return OneDnnLinear(weight.contiguous(), bias, dtype_);
     }
     std::byte* to = memory_.matrices.take(packed_bytes(in, out));
     if (reader_ != nullptr) {

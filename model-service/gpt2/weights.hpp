@@ -32,14 +32,14 @@ struct Weights {
   std::vector<Block> h;
   LayerNorm ln_f;
   Linear lm_head;       ///< C -> V
-  WeightMemory memory;  ///< what all of these point into, but for fp32's linears
+  WeightMemory memory;  ///< what all of these point into, but for oneDNN's linears
 };
 
 /// Called with bytes done and bytes in all.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Converts and packs every tensor for `dtype`; in int8, only if `cache` has not kept the result. (What
-/// oneDNN makes of fp32 weights is its own, and twice as large as the checkpoint: that is not kept.)
+/// oneDNN makes of weights in fp32 and bf16 is its own: that is not kept.)
 /// `checkpoint` is not needed afterwards. Throws std::runtime_error naming file, tensor, expected and found;
 /// a cache that cannot be used only makes it slower.
 Weights load_weights(const Checkpoint& checkpoint, const Config& config, ComputeType dtype,

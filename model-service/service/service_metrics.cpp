@@ -57,6 +57,12 @@ ServiceMetrics::ServiceMetrics(net::Metrics& metrics)
       first_token_(
           latency(metrics, "inkfleet_first_token_seconds", "From a request's arrival to its first token")),
       inter_token_(latency(metrics, "inkfleet_inter_token_seconds", "Between two tokens of a suggestion")),
+      cancel_steps_(prometheus::BuildHistogram()
+                        .Name("inkfleet_cancel_steps")
+                        .Help("Steps computed for a suggestion after its cancel, or the loss of its "
+                              "connection, was read")
+                        .Register(metrics.registry())
+                        .Add({}, prometheus::Histogram::BucketBoundaries{0, 1, 2, 4, 8})),
       queue_depth_(gauge(metrics, "inkfleet_queue_depth", "Requests that wait to be started")),
       running_requests_(gauge(metrics, "inkfleet_running_requests", "Requests started and not ended")),
       running_suggestions_(gauge(metrics, "inkfleet_running_suggestions", "Suggestions decoded in one step")),
@@ -88,6 +94,10 @@ void ServiceMetrics::on_step(int prefill_rows, int decode_rows) {
   steps_.Increment();
   prefill_rows_.Increment(prefill_rows);
   decode_rows_.Increment(decode_rows);
+}
+
+void ServiceMetrics::on_cancelled(int steps) {
+  cancel_steps_.Observe(steps);
 }
 
 void ServiceMetrics::on_completed(const proto::Usage& usage) {

@@ -22,6 +22,7 @@ class ServiceMetrics : public engine::Observer {
   void on_first_token(std::chrono::nanoseconds waited) override;
   void on_next_token(std::chrono::nanoseconds waited) override;
   void on_step(int prefill_rows, int decode_rows) override;
+  void on_cancelled(int steps) override;
   void on_completed(const proto::Usage& usage) override;
   void on_failed(proto::ErrorCode code) override;
 
@@ -44,6 +45,7 @@ class ServiceMetrics : public engine::Observer {
   prometheus::Counter& decode_rows_;
   prometheus::Histogram& first_token_;
   prometheus::Histogram& inter_token_;
+  prometheus::Histogram& cancel_steps_;
   prometheus::Gauge& queue_depth_;
   prometheus::Gauge& running_requests_;
   prometheus::Gauge& running_suggestions_;

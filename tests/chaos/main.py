@@ -18,13 +18,15 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e
 import balancers
 import crashes
 import devices
+import fair_share
 import links
 import saturation
 from programs import ROOT
 from report import Result
 from stage import Stage
 
-SCENARIOS = {scenario.__name__: scenario for module in (crashes, devices, balancers, links, saturation) for scenario in module.SCENARIOS}
+MODULES = (crashes, devices, balancers, links, saturation, fair_share)
+SCENARIOS = {scenario.__name__: scenario for module in MODULES for scenario in module.SCENARIOS}
 
 
 def arguments():

@@ -17,6 +17,7 @@ GOODPUT = 0.9
 GROWTH = 1.02
 POLL_S = 0.2
 LARGE_MODEL_MS = 40  # added to a step
+CACHE_MB = 128  # full before memory is looked at for the first time
 
 
 def bench(folder: Path, url: str, *arguments, seconds: float) -> dict:
@@ -70,7 +71,7 @@ def judge(result, step: dict, capacities: list, seconds: float) -> None:
 # Deliberate break: a health check that judges the engine's progress by --max-step-ms, or a queue without a limit.
 def saturation(stage, result, short):
     """Twice its capacity on busy cores: healthy all the time, no memory gained, refusals at once, the rest as fast as ever."""
-    [service] = stage.services(1)
+    [service] = stage.services(1, "--cache-mb", CACHE_MB)
     gateway = stage.gateway([service.address])
     capacity = capacity_of(stage.folder, gateway.url, short)
     seconds, warmup = (40, 2) if short else (600, 20)

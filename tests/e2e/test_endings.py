@@ -106,6 +106,23 @@ def test_an_abandoned_request_stops(fleet, url):
         watcher.complete(PROMPT, max_tokens=2)
 
 
+def test_what_is_cancelled_or_abandoned_is_in_one_more_step_at_most(fleet, url):
+    """The service counts steps from its reading of the cancel, or of the connection's end. Break: let the engine take its orders
+    after a step instead of before it."""
+    metrics = Metrics(fleet.http("service"))
+    before = metrics.sum("inkfleet_cancel_steps_count")
+    with Editor(url) as editor:
+        request = editor.begin(editor.ask(PROMPT, n=8, **LONG))
+        editor.cancel(request, index=3)
+        editor.cancel(request)
+        cancelled = list(editor.finish(request).finished.values()).count("cancelled")
+    with Editor(url) as editor:
+        editor.begin(editor.ask(PROMPT, n=8, **LONG))
+    metrics.wait("inkfleet_cancel_steps_count", lambda count: count > before + cancelled)
+    samples = {(name, labels): value for name, labels, value in metrics.samples()}
+    assert samples["inkfleet_cancel_steps_bucket", 'le="1"'] == samples["inkfleet_cancel_steps_count", ""]
+
+
 def test_closing_is_answered(url):
     with Editor(url) as editor:
         editor.complete(PROMPT, max_tokens=1)

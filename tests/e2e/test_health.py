@@ -172,7 +172,7 @@ def test_faults_shout_and_are_told(service):
         assert (status, answer["error"]["code"]) == (400, "bad_request"), wrong
     assert http(url, "POST", {"fault": "slow_steps", "ms": 0})[1] == {"active": []}
     page = {"fault": "exit_mid_step"}
-    assert http(url, "POST", page, Origin="http://127.0.0.1")[0] == 404, "a page of a browser is no operator"
+    assert http(url, "POST", page, Origin="http://127.0.0.1")[0] == 403, "a page of a browser is no operator"
     assert http(url) == (200, {"active": []})
 
 

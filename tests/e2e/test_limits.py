@@ -28,7 +28,9 @@ def gateway_with(fleet, folder, **settings):
     with ExitStack() as stack:
         gateway = programs.start_gateway(config, folder)
         stack.callback(gateway.close)
-        yield gateway.wait_listening().wait_ready().wait_serving(MODEL)
+        gateway.wait_listening().wait_ready()
+        gateway.wait_log(": connected")  # asking it would take up a connection for a moment
+        yield gateway
 
 
 def url(gateway) -> str:

@@ -14,16 +14,22 @@ def whole(fleet):
         return editor.complete(PROMPT, **FIELDS)
 
 
-def held_after(whole, index, deltas):
-    """Tokens and text a client holds of a suggestion after so many of its deltas."""
-    mine = [delta for delta in whole.deltas if delta["index"] == index][:deltas]
-    tokens = [token for delta in mine for token in delta["tokens"]]
-    return tokens, "".join(delta["text"] for delta in mine)
+@pytest.fixture
+def held_after(whole, decode):
+    """Tokens and text a client may hold of a suggestion: so many tokens, or fewer, up to a whole character."""
+
+    def held(index, count):
+        tokens = whole.tokens[index][:count]
+        while decode(tokens).endswith("\ufffd"):
+            tokens.pop()
+        return tokens, decode(tokens)
+
+    return held
 
 
-@pytest.mark.parametrize("deltas", [0, 1, 7, 20])
-def test_the_rest_is_the_same(editor, whole, deltas):
-    held = {index: held_after(whole, index, deltas) for index in range(3)}
+@pytest.mark.parametrize("count", [0, 1, 7, 20])
+def test_the_rest_is_the_same(editor, whole, held_after, count):
+    held = {index: held_after(index, count) for index in range(3)}
     resume = [{"index": index, "tokens": tokens} for index, (tokens, _) in held.items()]
     rest = editor.complete(PROMPT, resume=resume, **FIELDS)
     for index, (tokens, text) in held.items():
@@ -32,8 +38,8 @@ def test_the_rest_is_the_same(editor, whole, deltas):
         assert rest.finished[index] == whole.finished[index]
 
 
-def test_each_suggestion_may_stand_elsewhere(editor, whole):
-    resume = [{"index": index, "tokens": held_after(whole, index, deltas)[0]} for index, deltas in ((2, 3), (0, 15))]
+def test_each_suggestion_may_stand_elsewhere(editor, whole, held_after):
+    resume = [{"index": index, "tokens": held_after(index, count)[0]} for index, count in ((2, 3), (0, 15))]
     rest = editor.complete(PROMPT, resume=resume, **FIELDS)
     assert set(rest.finished) == {0, 2}, "what is not listed has finished already"
     for point in resume:
@@ -43,7 +49,7 @@ def test_each_suggestion_may_stand_elsewhere(editor, whole):
 def test_a_run_that_was_cut_can_be_taken_up(url, whole):
     with Editor(url) as first:
         cut = first.ask(PROMPT, **FIELDS)
-        first.wait(lambda: len(cut.deltas) >= 10)
+        first.wait(lambda: sum(map(len, cut.tokens.values())) >= 10)
     open_ones = [index for index in range(3) if index not in cut.finished]
     resume = [{"index": index, "tokens": cut.tokens.get(index, [])} for index in open_ones]
     with Editor(url) as second:
@@ -52,8 +58,8 @@ def test_a_run_that_was_cut_can_be_taken_up(url, whole):
         assert cut.text(index) + rest.text(index) == whole.text(index)
 
 
-def test_what_has_all_its_tokens_just_finishes(editor, whole):
-    tokens = held_after(whole, 0, 12)[0]
+def test_what_has_all_its_tokens_just_finishes(editor, held_after):
+    tokens = held_after(0, 12)[0]
     fields = {**FIELDS, "max_tokens": len(tokens)}
     request = editor.complete(PROMPT, resume=[{"index": 0, "tokens": tokens}], **fields)
     assert request.deltas == []

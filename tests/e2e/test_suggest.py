@@ -34,7 +34,7 @@ def test_a_text_that_grows_is_not_computed_again(editor, tokenizer):
 
 
 def test_text_comes_in_parts(editor):
-    request = editor.complete(PROMPT, max_tokens=24, temperature=0)
+    request = editor.complete(PROMPT, max_tokens=400, temperature=0)
     assert len(request.deltas) > 5, "a stream, not an answer at the end"
 
 

@@ -68,7 +68,7 @@ class Service {
     });
   }
   void cancel(RequestKey key) {
-    heard([&](auto& events) { scheduler_.cancel(key, std::nullopt, now_, events); });
+    heard([&](auto& events) { scheduler_.cancel(key, std::nullopt, scheduler_.steps(), now_, events); });
   }
   void accept(RequestKey key, int index) {
     heard([&](auto& events) { scheduler_.accept(key, index, 3, now_, events); });

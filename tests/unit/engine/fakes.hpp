@@ -121,10 +121,12 @@ class CountingObserver : public Observer {
     prefill_rows += prefill;
     decode_rows += decode;
   }
+  void on_cancelled(int steps) override { cancelled.push_back(steps); }
   void on_completed(const proto::Usage&) override { ++completed; }
   void on_failed(proto::ErrorCode) override { ++failed; }
 
   int first_tokens = 0, next_tokens = 0, prefill_rows = 0, decode_rows = 0, completed = 0, failed = 0;
+  std::vector<int> cancelled;  ///< steps after the order
 };
 
 /// Everything a client was told about one request, with the contract's rules checked as frames come in.
@@ -226,7 +228,7 @@ class Bench {
 
   void cancel(RequestKey key, std::optional<int> index = std::nullopt) {
     Events events;
-    scheduler.cancel(key, index, now, events);
+    scheduler.cancel(key, index, scheduler.steps(), now, events);
     record(events);
   }
 

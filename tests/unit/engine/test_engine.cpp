@@ -74,6 +74,54 @@ TEST_F(EngineTest, CancelReachesARunningRequest) {
   ASSERT_TRUE(wait_for([this] { return transcripts[1].ended(); }));
 }
 
+/// Stops the engine thread in the middle of a step until the test lets it go on.
+class HeldStep {
+ public:
+  HeldStep(RememberingModel& model, int steps_before) {
+    model.before_step = [this, &model, steps_before] {
+      if (model.steps != steps_before) return;
+      reached_.set_value();
+      static_cast<void>(opened_.wait_for(20s));
+    };
+  }
+  [[nodiscard]] bool wait() { return reached_.get_future().wait_for(20s) == std::future_status::ready; }
+  void go_on() { open_.set_value(); }
+
+ private:
+  std::promise<void> reached_;
+  std::promise<void> open_;
+  std::shared_future<void> opened_ = open_.get_future().share();
+};
+
+// A cancel that comes while a step is computed: that step is the last for its suggestion. Turns red when:
+// orders are taken from the mailbox after the step instead of before it.
+TEST_F(EngineTest, ACancelledSuggestionIsInNoFurtherStep) {
+  HeldStep fourth(model, 3);
+  submit(1, 120, 3);
+  ASSERT_TRUE(fourth.wait());
+  engine.cancel(1, 1);
+  engine.cancel(1, 2);
+  engine.cancel(1, 0);
+  fourth.go_on();
+  ASSERT_TRUE(wait_for([this] { return transcripts[1].ended(); }));
+  EXPECT_THAT(observer.cancelled, ::testing::ElementsAre(1, 1, 1));
+  EXPECT_EQ(model.steps, 4);
+}
+
+// The same when its connection goes away, and beside it a request that no step has seen.
+TEST_F(EngineTest, AnAbandonedSuggestionIsInNoFurtherStep) {
+  HeldStep fourth(model, 3);
+  submit(1, 120);
+  ASSERT_TRUE(fourth.wait());
+  submit(2, 120);
+  engine.abandon(1);
+  engine.cancel(2, std::nullopt);
+  fourth.go_on();
+  ASSERT_TRUE(wait_for([this] { return transcripts[2].ended(); }));
+  EXPECT_THAT(observer.cancelled, ::testing::ElementsAre(1, 0));
+  EXPECT_EQ(model.steps, 4);
+}
+
 TEST_F(EngineTest, AnAbandonedRequestHearsNothingMore) {
   engine.abandon(1);  // unknown: nothing happens
   submit(2, 5);

@@ -141,6 +141,20 @@ TEST(Scheduler, CancelledSuggestionsAreNotComputedFurther) {
   EXPECT_EQ(bench.scheduler.load().blocks_used, 0);
 }
 
+// Turns red when: only a suggestion's own steps count, not its prompt's; a step counts for all that run.
+TEST(Scheduler, CountsTheStepsComputedAfterACancelCameIn) {
+  Bench bench(Bench::default_shape(), {.prefill_burst = 2});
+  const auto key = bench.submit({.prompt = "abcd", .n = 2, .max_tokens = 50});
+  for (int i = 0; i < 5; ++i) bench.step();  // two for the prompt
+  bench.submit({.prompt = "ef", .max_tokens = 50});
+  bench.step();
+  Events events;
+  bench.scheduler.cancel(key, 1, 0, bench.now, events);
+  bench.scheduler.cancel(key, 0, 4, bench.now, events);
+  bench.scheduler.abandon(key + 1, 3, bench.now);
+  EXPECT_THAT(bench.observer.cancelled, ElementsAre(6, 2, 1));
+}
+
 TEST(Scheduler, CancelBeforeTheStartEndsARequestToo) {
   auto shape = Bench::default_shape();
   shape.kv_blocks = 16;

@@ -54,7 +54,7 @@ TEST(Prefill, ThatIsAbandonedLeavesWhatItComputed) {
   Bench bench(Bench::default_shape(), {.prefill_rows = 20, .least_rows = 64});
   const auto warm = bench.prefill(std::string(100, 'x'));
   bench.step();
-  bench.scheduler.abandon(warm, bench.now);
+  bench.scheduler.abandon(warm, bench.scheduler.steps(), bench.now);
   EXPECT_TRUE(bench.scheduler.idle());
   EXPECT_EQ(bench.scheduler.load().blocks_used, 0);
   const auto key = bench.submit({.prompt = std::string(100, 'x'), .max_tokens = 1});

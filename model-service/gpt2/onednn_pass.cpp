@@ -1,4 +1,4 @@
-#include "model-service/gpt2/fp32_pass.hpp"
+#include "model-service/gpt2/onednn_pass.hpp"
 
 #include <ATen/Parallel.h>
 
@@ -25,16 +25,16 @@ void for_each_row(int rows, int width, const Function& f) {
 
 }  // namespace
 
-Fp32Pass::Fp32Pass(const Config& config, const Weights& weights, const KvCache& cache,
-                   const AttentionPlan& plan, int threads)
+OneDnnPass::OneDnnPass(const Config& config, const Weights& weights, const KvCache& cache,
+                       const AttentionPlan& plan, int threads)
     : config_(config), weights_(weights), cache_(cache), plan_(plan), threads_(threads) {
   scratch_.resize(threads * attention_scratch(config.context_length, config.head_dim()));
 }
 
-std::span<const float> Fp32Pass::run(std::span<float> x, std::span<const int> wanted) {
+std::span<const float> OneDnnPass::run(std::span<float> x, std::span<const int> wanted) {
   x_ = x.data();
   rows_ = static_cast<int>(x.size()) / config_.width;
-  const std::size_t floats = static_cast<std::size_t>(Fp32Linear::padded_rows(rows_)) * config_.width;
+  const std::size_t floats = static_cast<std::size_t>(OneDnnLinear::padded_rows(rows_)) * config_.width;
   if (h_.size() < floats) h_.resize(floats);
   for (int layer = 0; layer < config_.layers; ++layer) run_block(layer);
   if (wanted.empty()) return {};
@@ -43,7 +43,7 @@ std::span<const float> Fp32Pass::run(std::span<float> x, std::span<const int> wa
   return {multiply(weights_.lm_head, h_.data(), count), wanted.size() * config_.vocab_size};
 }
 
-void Fp32Pass::run_block(int layer) {
+void OneDnnPass::run_block(int layer) {
   const Block& block = weights_.h[layer];
   normalise(block.ln_1, {}, rows_);
   attend(layer, multiply(block.attn_c_attn, h_.data(), rows_));
@@ -58,7 +58,7 @@ void Fp32Pass::run_block(int layer) {
 }
 
 /// Normalises `count` rows: these ones, or, when none are named, the first.
-void Fp32Pass::normalise(const LayerNorm& norm, std::span<const int> rows, int count) {
+void OneDnnPass::normalise(const LayerNorm& norm, std::span<const int> rows, int count) {
   const int width = config_.width;
   for_each_row(count, width, [&](std::int64_t i) {
     const std::ptrdiff_t row = rows.empty() ? i : rows[i];
@@ -68,12 +68,12 @@ void Fp32Pass::normalise(const LayerNorm& norm, std::span<const int> rows, int c
 }
 
 /// `input` may be the last product.
-float* Fp32Pass::multiply(const Linear& linear, const float* input, int rows) {
-  product_ = linear.fp32()->apply(input, rows);
+float* OneDnnPass::multiply(const Linear& linear, const float* input, int rows) {
+  product_ = linear.onednn()->apply(input, rows);
   return product_.mutable_data_ptr<float>();
 }
 
-void Fp32Pass::add_to_residual(const float* from) {
+void OneDnnPass::add_to_residual(const float* from) {
   const int width = config_.width;
   for_each_row(rows_, width,
                [&](std::int64_t row) { kernels().add(x_ + row * width, from + row * width, width); });
@@ -82,7 +82,7 @@ void Fp32Pass::add_to_residual(const float* from) {
 /// One item of work is a head of a group of rows: it alone touches that head's keys and values, so that
 /// writing the new ones and reading them back needs no barrier between. Groups differ in length, so each
 /// thread takes the next item when it has done one.
-void Fp32Pass::attend(int layer, const float* qkv) {
+void OneDnnPass::attend(int layer, const float* qkv) {
   const AttentionLayer in_layer = attention_layer(config_, cache_, layer, qkv, h_.data());
   const Attend attend = kernels().attend(cache_.type());
   const auto groups = plan_.groups();

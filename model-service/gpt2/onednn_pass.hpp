@@ -13,13 +13,13 @@
 
 namespace inkfleet::gpt2 {
 
-/// One step through all layers in fp32: matrix products by libtorch (oneDNN), which brings its own threads,
-/// all else by our kernels in parallel regions between.
-class Fp32Pass {
+/// One step through all layers with matrix products by libtorch (oneDNN) in fp32 or bf16, which brings its
+/// own threads; all else is done in fp32 by our kernels in parallel regions between.
+class OneDnnPass {
  public:
   /// All must outlive this object. `plan` is built before each run().
-  Fp32Pass(const Config& config, const Weights& weights, const KvCache& cache, const AttentionPlan& plan,
-           int threads);
+  OneDnnPass(const Config& config, const Weights& weights, const KvCache& cache, const AttentionPlan& plan,
+             int threads);
 
   /// `x` is [rows, C], the embedded tokens, and is overwritten; `wanted` are the rows whose logits are asked
   /// for. Returns [wanted, V], until the next call.

@@ -1,4 +1,4 @@
-#include "model-service/gpt2/fp32_linear.hpp"
+#include "model-service/gpt2/onednn_linear.hpp"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/from_blob.h>
@@ -31,23 +31,30 @@ constexpr std::int64_t kTypicalRows = 32;  ///< packing is for any number of row
 
 }  // namespace
 
-Fp32Linear::Fp32Linear(const at::Tensor& weight, std::optional<at::Tensor> bias)
+OneDnnLinear::OneDnnLinear(const at::Tensor& weight, std::optional<at::Tensor> bias, ComputeType dtype)
     : bias_(std::move(bias)), in_(weight.size(1)) {
   static const auto reorder = find_operator<Reorder>("mkldnn::_reorder_linear_weight");
-  packed_ = reorder.call(weight, c10::SymInt(kTypicalRows));
+  const auto type = dtype == ComputeType::kBf16 ? at::kBFloat16 : at::kFloat;
+  packed_ = reorder.call(weight.to(type), c10::SymInt(kTypicalRows));
 }
 
-int Fp32Linear::padded_rows(int rows) {
+int OneDnnLinear::padded_rows(int rows) {
   const auto round_up = [rows](int step) { return (rows + step - 1) / step * step; };
   if (rows <= 2) return 2;
   if (rows <= 8) return rows;
   return rows <= 64 ? round_up(4) : round_up(16);
 }
 
-at::Tensor Fp32Linear::apply(const float* input, int rows) const {
+at::Tensor OneDnnLinear::apply(const float* input, int rows) const {
   static const auto pointwise = find_operator<Pointwise>("mkldnn::_linear_pointwise");
   const at::Tensor x = at::from_blob(const_cast<float*>(input), {padded_rows(rows), in_});
-  return pointwise.call(x, packed_, bias_, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return pointwise
+      .call(x.to(packed_.scalar_type()), packed_, bias_, "none", c10::List<std::optional<at::Scalar>>(), "")
+      .to(at::kFloat);
+}
+
+bool supports_bf16() {
+  return find_operator<bool()>("mkldnn::_is_mkldnn_bf16_supported").call();
 }
 
 }  // namespace inkfleet::gpt2
