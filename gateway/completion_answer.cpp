@@ -4,6 +4,7 @@
 
 #include "gateway/openai_error.hpp"
 #include "net/responses.hpp"
+#include "proto/traceparent.hpp"
 
 namespace inkfleet::gateway {
 
@@ -22,7 +23,10 @@ net::HttpResponse stream_head() {
 
 CompletionAnswer::CompletionAnswer(Relay& relay, CompletionRequest request, Caller caller, std::string id,
                                    std::int64_t created, std::function<void()> changed, Clock::time_point now)
-    : relay_(relay), completion_(std::move(request), std::move(id), created), changed_(std::move(changed)) {
+    : relay_(relay),
+      completion_(std::move(request), std::move(id), created),
+      trace_id_(proto::trace_id_of(caller.traceparent)),
+      changed_(std::move(changed)) {
   for (std::size_t i = 0; i < completion_.request().prompts.size(); ++i) {
     if (!completion_.error()) ask(i, caller, now);
   }
@@ -31,7 +35,7 @@ CompletionAnswer::CompletionAnswer(Relay& relay, CompletionRequest request, Call
 void CompletionAnswer::ask(std::size_t prompt, const Caller& caller, Clock::time_point now) {
   const auto& request = completion_.request();
   auto suggest = request.suggest;
-  suggest.id = "completion";
+  suggest.id = completion_.id();
   if (const auto* text = std::get_if<std::string>(&request.prompts[prompt])) {
     suggest.prompt = *text;
   } else {
@@ -55,6 +59,12 @@ void CompletionAnswer::on_closed() {
 }
 
 net::HttpAnswer::Part CompletionAnswer::take() {
+  auto part = next();
+  if (part.head && !trace_id_.empty()) part.head->set("X-Request-Id", trace_id_);
+  return part;
+}
+
+net::HttpAnswer::Part CompletionAnswer::next() {
   if (over_) return {};
   if (const auto& error = completion_.error()) return take_error(*error);
   if (completion_.request().stream) return take_events();

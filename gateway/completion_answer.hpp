@@ -25,11 +25,13 @@ class CompletionAnswer : public net::HttpAnswer {
 
  private:
   void ask(std::size_t prompt, const Caller& caller, Clock::time_point now);
+  Part next();
   Part take_error(const proto::Error& error);
   Part take_events();
 
   Relay& relay_;
   Completion completion_;
+  std::string trace_id_;
   std::function<void()> changed_;
   std::vector<Relay::Ticket> tickets_;  // some may have ended
   bool begun_ = false;                  // the head was given out

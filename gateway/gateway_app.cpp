@@ -130,7 +130,7 @@ std::optional<net::AnswerFactory> GatewayApp::answer_over_time(const HttpRequest
   if (auto* refused = std::get_if<HttpResponse>(&admitted)) {
     return net::ready_answer(refuse(std::move(*refused)));
   }
-  auto answer = openai_.complete(request.body(), std::get<Caller>(admitted));
+  auto answer = openai_.complete(request.body(), std::get<Caller>(std::move(admitted)));
   if (auto* accepted = std::get_if<net::AnswerFactory>(&answer)) return std::move(*accepted);
   auto& refused = std::get<HttpResponse>(answer);
   if (refused.result() == http::status::too_many_requests) on_refused(refused.result());
@@ -139,7 +139,7 @@ std::optional<net::AnswerFactory> GatewayApp::answer_over_time(const HttpRequest
 
 /// What probes and people ask for needs no key. (/metrics has a rule of its own.)
 bool GatewayApp::is_open(std::string_view path) const {
-  if (path == "/" || path == "/metrics" || path == OpenAiDoor::kDocument || is_health(path)) return true;
+  if (path == "/" || path == "/metrics" || is_health(path)) return true;
   const auto target = router_.target_of(path);
   return target && is_health(target->rest);
 }

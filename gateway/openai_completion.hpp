@@ -30,6 +30,7 @@ class Completion {
   [[nodiscard]] const std::optional<proto::Error>& error() const { return error_; }
 
   [[nodiscard]] const CompletionRequest& request() const { return request_; }
+  [[nodiscard]] const std::string& id() const { return id_; }
 
   /// The whole answer, once it is complete.
   [[nodiscard]] proto::Json whole() const;

@@ -11,6 +11,7 @@
 #include "gateway/openai_error.hpp"
 #include "gateway/openai_request.hpp"
 #include "gateway/openapi.hpp"
+#include "gateway/trace.hpp"
 #include "net/responses.hpp"
 
 namespace inkfleet::gateway {
@@ -37,16 +38,18 @@ std::optional<net::HttpResponse> OpenAiDoor::answer(std::string_view path) const
 }
 
 std::variant<net::AnswerFactory, net::HttpResponse> OpenAiDoor::complete(std::string_view body,
-                                                                         const Caller& caller) {
+                                                                         Caller caller) {
   auto parsed = parse_completion(body, router_);
   if (const auto* error = std::get_if<proto::Error>(&parsed)) return openai_refusal(*error);
   auto& request = std::get<CompletionRequest>(parsed);
   if (!relay_.has_room(caller, request.prompts.size())) {
     return openai_refusal(relay_.too_many(), proto::Overload::kCaller);
   }
+  caller.traceparent = continue_trace(caller.traceparent, random_);
   auto id = fmt::format("cmpl-{:016x}{:016x}", random_(), random_());
-  return [this, request = std::move(request), caller, id = std::move(id)](auto changed) mutable {
-    return std::make_unique<CompletionAnswer>(relay_, std::move(request), caller, std::move(id),
+  return [this, request = std::move(request), caller = std::move(caller),
+          id = std::move(id)](auto changed) mutable {
+    return std::make_unique<CompletionAnswer>(relay_, std::move(request), std::move(caller), std::move(id),
                                               seconds_since_1970(), std::move(changed), Clock::now());
   };
 }

@@ -25,7 +25,7 @@ class OpenAiDoor {
   [[nodiscard]] std::optional<net::HttpResponse> answer(std::string_view path) const;
 
   /// The answer to a POST of kCompletions, or the one that refuses it at once.
-  std::variant<net::AnswerFactory, net::HttpResponse> complete(std::string_view body, const Caller& caller);
+  std::variant<net::AnswerFactory, net::HttpResponse> complete(std::string_view body, Caller caller);
 
  private:
   Relay& relay_;

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <utility>
 
+#include "gateway/request_log.hpp"
+#include "gateway/trace.hpp"
 #include "proto/error_code.hpp"
 #include "proto/limits.hpp"
 
@@ -78,6 +80,8 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   auto& suggest = order.suggest;
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
   suggest.client = client_of(order.caller);
+  suggest.traceparent =
+      continue_trace(suggest.traceparent ? suggest.traceparent : order.caller.traceparent, random_);
   auto* upstream = choose(order.model, document_of(order), now);
   auto refused = refusal(order, upstream);
   callers_.enter(order.caller);
@@ -308,9 +312,15 @@ void Relay::end(Live::iterator at, proto::ServerFrame last, std::string_view out
   Request request = std::move(at->second);
   live_.erase(at);  // first: an answer may start the next request
   callers_.leave(request.order.caller);
+  if (!request.order.answer) outcome = kAbandoned;
+  log_ended({.order = request.order,
+             .id = request.id,
+             .service = request.upstream ? request.upstream->name() : "",
+             .outcome = outcome,
+             .moves = request.moves,
+             .took = now - request.began});
   leave(request, service, now);
-  observer_.on_request_ended(request.order.model, request.order.door,
-                             request.order.answer ? outcome : kAbandoned);
+  observer_.on_request_ended(request.order.model, request.order.door, outcome);
   if (request.progress.started()) {
     for (const int index : request.progress.open()) {
       answer(request, proto::Finished{.index = index, .reason = proto::FinishReason::kFailed});

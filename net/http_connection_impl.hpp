@@ -56,6 +56,7 @@ class HttpConnectionOn : public HttpConnection {
   asio::awaitable<bool> write_over_time(const HttpRequest& request, AnswerFactory make);
   asio::awaitable<bool> end_answer(bool keep);
   bool keeps(const HttpRequest& request) const;
+  HttpResponse full();
   asio::awaitable<void> converse(HttpRequest request, SessionFactory make_session);
   bool find_client(const HttpRequest& request);
 
@@ -86,22 +87,26 @@ asio::awaitable<bool> HttpConnectionOn<Layer>::serve_one() {
     co_return co_await write(*request, too_many_connections(premises_.options.per_address));
   }
   if (!websocket::is_upgrade(*request)) {
-    if (auto later = premises_.app.answer_over_time(*request, client_)) {
-      co_return co_await write_over_time(*request, *std::move(later));
-    }
+    auto later = premises_.app.answer_over_time(*request, client_);
+    if (later && visitor_.one_answer) co_return co_await write(*request, full());
+    if (later) co_return co_await write_over_time(*request, *std::move(later));
     auto response = co_await answer(*request);
     co_return co_await write(*request, std::move(response));
   }
-  if (visitor_.one_answer) {
-    premises_.app.on_refused(http::status::service_unavailable);
-    co_return co_await write(*request, server_is_full());
-  }
+  if (visitor_.one_answer) co_return co_await write(*request, full());
   auto decision = premises_.app.upgrade(*request, client_);
   if (auto* refused = std::get_if<HttpResponse>(&decision)) {
     co_return co_await write(*request, std::move(*refused));
   }
   co_await converse(std::move(*request), std::move(std::get<SessionFactory>(decision)));
   co_return false;
+}
+
+/// What needs a connection for long is told when the server has none left.
+template <class Layer>
+HttpResponse HttpConnectionOn<Layer>::full() {
+  premises_.app.on_refused(http::status::service_unavailable);
+  return server_is_full();
 }
 
 /// Who asks, and a place among its connections; false if it has none left.

@@ -39,6 +39,7 @@ struct Suggest {
   std::optional<int> logprobs;  ///< number of alternatives; absent is off
   std::chrono::milliseconds deadline{60'000};
   bool heal = false;
+  std::optional<std::string> traceparent{};        ///< W3C: the trace it belongs to; well-formed
   std::optional<std::vector<ResumePoint>> resume;  ///< present: exactly these indices are produced
 };
 

@@ -5,6 +5,7 @@
 
 #include "proto/field_reader.hpp"
 #include "proto/parse.hpp"
+#include "proto/traceparent.hpp"
 
 namespace inkfleet::proto {
 namespace {
@@ -98,6 +99,8 @@ ClientFrame read_suggest(FieldReader& fields) {
     suggest.deadline = std::chrono::milliseconds(*deadline);
   }
   suggest.heal = fields.flag("heal").value_or(suggest.heal);
+  const auto trace = parse_traceparent(fields.text("traceparent", kAnyText).value_or(""));
+  if (trace) suggest.traceparent = to_traceparent(*trace);
   read_resume(fields, suggest);
   return suggest;
 }

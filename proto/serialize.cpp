@@ -155,6 +155,7 @@ void append_frame(std::string& out, const Suggest& frame) {
   if (!frame.stop.empty()) append_list(writer.key("stop"), frame.stop, kAppendItem);
   writer.optional("logprobs", frame.logprobs).field("deadline_ms", frame.deadline.count());
   if (frame.heal) writer.field("heal", true);
+  writer.optional("traceparent", frame.traceparent);
   if (frame.resume) append_list(writer.key("resume"), *frame.resume, append_resume_point);
 }
 

@@ -6,6 +6,7 @@
 
 #include "model-service/engine/heal.hpp"
 #include "model-service/engine/prompt.hpp"
+#include "model-service/service/request_log.hpp"
 #include "model-service/service/suggest_check.hpp"
 #include "model-service/service/token_texts.hpp"
 #include "proto/limits.hpp"
@@ -52,6 +53,7 @@ void Session::on_binary() {
 
 void Session::on_closed() {
   for (const auto& [id, live] : live_) {
+    log_abandoned(id, live.traceparent);
     state_.dispatcher.forget(live.key);
     if (state_.served) state_.served->engine->abandon(live.key);
   }
@@ -61,6 +63,7 @@ void Session::on_closed() {
 
 void Session::on_frame(engine::RequestKey key, proto::ServerFrame frame) {
   spell(frame);
+  log(frame);
   if (const auto* completed = std::get_if<proto::Completed>(&frame)) {
     completed_.push_back({completed->id, key});
     if (completed_.size() > kAcceptable) completed_.pop_front();
@@ -79,6 +82,18 @@ void Session::spell(proto::ServerFrame& frame) {
     if (const auto live = live_.find(started->id); live != live_.end()) started->prompt = live->second.prompt;
   } else if (auto* delta = std::get_if<proto::Delta>(&frame)) {
     add_token_texts(*delta, *state_.served->tokenizer);
+  }
+}
+
+void Session::log(const proto::ServerFrame& frame) const {
+  const auto traceparent_of = [this](const std::string& id) {
+    const auto live = live_.find(id);
+    return live == live_.end() ? std::nullopt : live->second.traceparent;
+  };
+  if (const auto* completed = std::get_if<proto::Completed>(&frame)) {
+    log_completed(*completed, traceparent_of(completed->id));
+  } else if (const auto* error = std::get_if<proto::Error>(&frame); error != nullptr && error->id) {
+    log_error(*error->id, error->code, traceparent_of(*error->id));
   }
 }
 
@@ -102,7 +117,10 @@ void Session::handle(proto::Suggest& suggest) {
     return;
   }
   if (!suggest.client) suggest.client = client_;
-  if (auto error = refusal(suggest)) return refuse(suggest.id, std::move(*error));
+  if (auto error = refusal(suggest)) {
+    log_error(suggest.id, error->code, suggest.traceparent);
+    return refuse(suggest.id, std::move(*error));
+  }
   if (suggest.document) {
     supersede(*suggest.document);
     drop_prefill(*suggest.document);
@@ -190,7 +208,7 @@ void Session::submit(proto::Suggest suggest) {
   suggest.max_tokens = fitted.max_tokens;
 
   const auto key = state_.dispatcher.open(*this);
-  live_.emplace(suggest.id, Live{key, suggest.document, std::move(spelled)});
+  live_.emplace(suggest.id, Live{key, suggest.document, std::move(spelled), suggest.traceparent});
   if (suggest.document) documents_[*suggest.document] = suggest.id;
   served.engine->submit(engine::Request{.key = key,
                                         .suggest = std::move(suggest),

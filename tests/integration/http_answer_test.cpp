@@ -179,6 +179,13 @@ TEST_F(HttpAnswerTest, WhatFailsEndsItAloneAndTellsNothing) {
   ASSERT_TRUE(run_until(io, [&] { return control.closed == 2; }));
 }
 
+TEST_F(HttpAnswerTest, IsNotBegunOnASpareConnection) {
+  start({.connections = 1});
+  ASSERT_TRUE(run_until(io, [&] { return server->connections() == 1; }));
+  EXPECT_THAT(exchange(io, address, "POST /slow HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 503 "));
+  EXPECT_EQ(control.made, 0);
+}
+
 TEST_F(HttpAnswerTest, WhoDoesNotReadIsDropped) {
   start({.connection = {.stuck_reader = 100ms}});
   ask();
