@@ -5,8 +5,8 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build demo test chaos test-sanitized test-threads test-asan-service fuzz fuzz-http tidy tidy-changed tidy-setup cuda-probe bench \
-        bench-quick format check-format clean
+.PHONY: help build page demo test test-page test-deploy package chaos test-sanitized test-threads test-asan-service fuzz fuzz-http tidy \
+        tidy-changed tidy-setup cuda-probe bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,14 +14,32 @@ help: ## show these commands
 build: ## install what is missing and build the programs into build/release/bin
 	@scripts/install-packages
 	@scripts/fetch-libtorch
+	@scripts/fetch-node
 	@cmake --preset $(PRESET) --log-level=NOTICE
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+
+page: ## build the page where people write, alone
+	@scripts/install-packages
+	@scripts/fetch-node
+	@scripts/build-page $(CURDIR)/build/$(PRESET)/share/inkfleet/page
 
 demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ctrl-C stops them
 	@scripts/demo --bin $(BIN) --port $(PORT)
 
 test: build ## build and run all tests: unit, integration, end to end
-	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) ctest --preset $(PRESET) --parallel $(JOBS)
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) INKFLEET_PAGE_PYTHON=$$(scripts/page-env) \
+	 INKFLEET_DEPLOY_PYTHON=$$(scripts/deploy-env) ctest --preset $(PRESET) --parallel $(JOBS)
+
+test-page: build ## the page in Debian's Chromium and the JavaScript client behind a proxy that cuts connections; pictures in build/page-screenshots
+	@INKFLEET_PAGE_PYTHON=$$(scripts/page-env) ctest --preset $(PRESET) --label-regex page
+
+test-deploy: build ## generate, package and run fleets: units, containers, HAProxy, Kubernetes, Ansible against a stand-in of Google Cloud
+	@scripts/deploy-env --containers >/dev/null
+	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/deploy/run
+
+package: build ## tarballs and .debs of both programs in build/package, for machines without a toolchain
+	@scripts/deploy-env --containers >/dev/null
+	@scripts/package $(CURDIR)/$(BIN)
 
 chaos: build ## kill, hang, cut and overload the fleet in every way there is a scenario for (about 25 minutes; leave the machine alone)
 	@INKFLEET_BIN=$(CURDIR)/$(BIN) tests/chaos/run $(if $(ONLY),--only $(ONLY))
@@ -43,7 +61,7 @@ test-asan-service: ## the programs, libtorch included, under AddressSanitizer an
 	@scripts/fetch-libtorch
 	@cmake --preset asan-service --log-level=NOTICE
 	@cmake --build --preset asan-service --parallel $(JOBS)
-	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan-service/bin
+	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) scripts/test-asan-service $(CURDIR)/build/asan/bin
 
 fuzz: ## give every parser of bytes from outside mutated ones, with libFuzzer (FUZZ_SECONDS=20 for each)
 	@scripts/install-packages

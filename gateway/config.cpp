@@ -103,7 +103,7 @@ Config parse_config(std::string_view file, std::string_view text) {
   }
   const Node root(file, "", std::get<Json>(parsed));
   const auto members =
-      root.members({"routes"}, {"listen", "admin_listen", "resolve_seconds", "probe_interval_ms",
+      root.members({"routes"}, {"listen", "admin_listen", "page", "resolve_seconds", "probe_interval_ms",
                                 "probe_timeout_ms", "auth", "upstream_key_file", "origins", "trusted_proxies",
                                 "tls", "limits", "log_prompts"});
   Config config;
@@ -112,6 +112,11 @@ Config parse_config(std::string_view file, std::string_view text) {
   }
   if (const auto found = members.find("admin_listen"); found != members.end()) {
     config.admin_listen = parse_address(found->second);
+  }
+  if (const auto found = members.find("page"); found != members.end()) {
+    constexpr auto kExpected = "a folder's name, or \"off\"";
+    config.page_folder = found->second.text(kExpected);
+    if (config.page_folder.empty()) found->second.fail(kExpected);
   }
   read_time(members, "resolve_seconds", config.resolve, 0, 86'400);
   read_time(members, "probe_interval_ms", config.probes.interval, 0, 60'000);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/callers.hpp"
+#include "gateway/page.hpp"
 #include "net/address.hpp"
 #include "net/api_keys.hpp"
 #include "net/origin.hpp"
@@ -45,6 +46,8 @@ struct Config {
   std::string listen = "127.0.0.1:8080";
   std::string admin_listen;  ///< empty: none
   std::vector<Route> routes;
+  std::string page_folder;           ///< empty: the one that was built; "off": none
+  std::shared_ptr<const Page> page;  ///< what it holds; null: nothing
   std::chrono::seconds resolve{10};  ///< names among the upstreams' hosts are looked up so often; 0: once
   ProbeTimes probes;
   Auth auth;

@@ -25,10 +25,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 
-constexpr std::string_view kFrontPage =
-    "Inkfleet gateway: text suggestions from GPT-2 models, streamed over WebSocket.\n"
-    "GET /v1/models lists the models; docs/protocol.md of the project describes the frames.\n";
-
 bool is_health(std::string_view path) {
   return path == "/healthz" || path == "/readyz" || path == "/livez";
 }
@@ -62,6 +58,7 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
     : executor_(std::move(executor)),
       router_(config.routes),
       access_(config),
+      page_(config.page),
       metrics_(metrics),
       counts_(metrics),
       relay_(counts_),
@@ -86,6 +83,7 @@ void GatewayApp::start() {
 void GatewayApp::reload(const Config& config) {
   router_ = Router(config.routes);
   access_ = Access(config);
+  page_ = config.page;
   live_requests_ = config.live_requests;
   log_prompts_ = config.log_prompts;
   relay_.limit_callers(config.live_requests_per_caller);
@@ -114,7 +112,7 @@ asio::awaitable<HttpResponse> GatewayApp::handle(const HttpRequest& request,
     auto admitted = access_.admit(request, client);
     if (auto* refused = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refused));
   }
-  auto response = answer(path, client);
+  auto response = page_ && page_->has(path) ? page_->answer(request) : answer(path, client);
   const bool said_no =
       response.result() == http::status::not_found || response.result() == http::status::method_not_allowed;
   if (!net::is_get(request) && !said_no) co_return net::method_not_allowed("GET");
@@ -140,6 +138,7 @@ std::optional<net::AnswerFactory> GatewayApp::answer_over_time(const HttpRequest
 /// What probes and people ask for needs no key. (/metrics has a rule of its own.)
 bool GatewayApp::is_open(std::string_view path) const {
   if (path == "/" || path == "/metrics" || is_health(path)) return true;
+  if (page_ && page_->has(path)) return true;
   const auto target = router_.target_of(path);
   return target && is_health(target->rest);
 }
@@ -154,7 +153,7 @@ void GatewayApp::on_refused(http::status status) {
 }
 
 HttpResponse GatewayApp::answer(std::string_view path, const asio::ip::address& client) const {
-  if (path == "/") return net::text_response(http::status::ok, std::string(kFrontPage));
+  if (path == "/") return missing_page();
   if (path == "/healthz" || path == "/livez") return net::health_response({});
   if (path == "/readyz") return readiness();
   if (auto response = openai_.answer(path)) return *std::move(response);

@@ -9,6 +9,7 @@
 #include "gateway/gateway_metrics.hpp"
 #include "gateway/legacy_session.hpp"
 #include "gateway/openai_door.hpp"
+#include "gateway/page.hpp"
 #include "gateway/relay.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/router.hpp"
@@ -64,6 +65,7 @@ class GatewayApp : public net::HttpApp {
   net::asio::any_io_executor executor_;
   Router router_;
   Access access_;
+  std::shared_ptr<const Page> page_;  // null: there is none
   net::Metrics& metrics_;
   GatewayMetrics counts_;
   Relay relay_;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -18,6 +19,7 @@
 #include "net/program.hpp"
 #include "net/server_limits.hpp"
 #include "net/spawn.hpp"
+#include "net/supervisor.hpp"
 
 namespace inkfleet::gateway {
 namespace {
@@ -62,6 +64,7 @@ net::asio::awaitable<void> serve_until_terminated(Servers& servers, GatewayApp& 
 void tell(const Config& config) {
   if (config.auth.keys) spdlog::info("{} API keys", config.auth.keys->size());
   if (config.server.tls) spdlog::info("speaking TLS");
+  if (!config.page) spdlog::info("there is no page: it was not built, or is switched off");
   if (config.log_prompts) net::warn_of_logged_prompts();
 }
 
@@ -89,10 +92,15 @@ void serve(const std::function<Config()>& load) {
   tell(config);
   app.start();
   net::spawn(io.get_executor(), "reload", reload_at(hangup, reload), net::OnFailure::kEndProgram);
+  net::spawn(io.get_executor(), "watchdog", net::feed_watchdog([] { return true; }),
+             net::OnFailure::kEndProgram);
   net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
              net::OnFailure::kEndProgram);
-  net::announce_listening(address);
-  net::announce_ready();
+  // Behind the first steps of what was spawned: whoever reads "ready" may send SIGTERM at once.
+  net::asio::post(io, [address] {
+    net::announce_listening(address);
+    net::announce_ready();
+  });
   io.run();
 }
 
@@ -104,13 +112,17 @@ int main(int argc, char** argv) {
   net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
   program.cli().footer(gateway::kFooter);
   std::string file;
+  std::string page;
   bool log_prompts = false;
   program.cli().add_option("--config", file, "JSON file: address, routes, services")->required();
+  program.cli().add_option("--page", page, "Folder of the page where people write, or `off`");
   program.cli().add_flag("--log-prompts", log_prompts, "Log all that editors write: people's texts");
   const auto load = [&] {
     auto config = gateway::load_config(file);
     if (!program.flags().listen.empty()) config.listen = program.flags().listen;
     if (!program.flags().admin_listen.empty()) config.admin_listen = program.flags().admin_listen;
+    if (!page.empty()) config.page_folder = page;
+    config.page = gateway::load_page(config.page_folder);
     config.log_prompts = config.log_prompts || log_prompts;
     return config;
   };

@@ -118,9 +118,10 @@ std::string Relay::document_of(const Order& order) {
   return order.suggest.document ? *order.suggest.document : order.document;
 }
 
-Upstream* Relay::choose(const std::string& model, std::string document, Clock::time_point now) {
+Upstream* Relay::choose(const std::string& model, std::string document, Clock::time_point now,
+                        std::string engine) {
   if (retired(model)) return nullptr;
-  return models_[model].choose({.document = std::move(document), .engine = ""}, now);
+  return models_[model].choose({.document = std::move(document), .engine = std::move(engine)}, now);
 }
 
 proto::Error Relay::no_service(const std::string& model) const {
@@ -137,20 +138,24 @@ void Relay::cancel(Ticket ticket, std::optional<int> index) {
   if (at == live_.end()) return;
   auto& request = at->second;
   request.progress.cancel(index);
-  request.upstream->send(proto::Cancel{request.order.suggest.id, index});
+  if (request.upstream) request.upstream->send(proto::Cancel{request.order.suggest.id, index});
 }
 
 void Relay::abandon(Ticket ticket) {
   const auto at = live_.find(ticket);
   if (at == live_.end() || !at->second.order.answer) return;
   at->second.order.answer = nullptr;
-  at->second.order.completed = nullptr;  // it stays on the books until the service has ended it
-  cancel(ticket);
+  at->second.order.completed = nullptr;
+  if (auto& parked = at->second.parked) {
+    return end(at, std::move(parked->error), kAbandoned, Outcome::kNeutral, parked->since);
+  }
+  cancel(ticket);  // it stays on the books until the service has ended it
 }
 
 void Relay::accept(Ticket ticket, int index, int tokens) {
   const auto at = live_.find(ticket);
-  if (at != live_.end()) accept({at->second.upstream, at->second.order.suggest.id}, index, tokens);
+  if (at == live_.end() || !at->second.upstream) return;
+  accept({at->second.upstream, at->second.order.suggest.id}, index, tokens);
 }
 
 void Relay::accept(const Served& served, int index, int tokens) {
@@ -278,22 +283,47 @@ void Relay::move(Live::iterator at, std::string_view why, Outcome outcome, proto
              .message = fmt::format("{} services failed at this request", kMoves + 1)};
     return end_with_error(at, std::move(error), outcome, now);
   }
-  auto& suggest = request.order.suggest;
   auto& balancer = models_[request.order.model];
+  if (!balancer.any_connected() && !retired(request.order.model)) {
+    return park(request, why, outcome, std::move(error), now);
+  }
   auto* const next = balancer.choose({.document = document_of(request.order),
                                       .avoid = request.upstream,
                                       .engine = balancer.engine_of(*request.upstream)},
                                      now);
   if (!next || !budget_.take()) return end_with_error(at, std::move(error), outcome, now);
-
-  observer_.on_request_moved(request.order.model, why);
   leave(request, outcome, now);
+  go_on(at, *next, why, now);
+}
+
+void Relay::go_on(Live::iterator at, Upstream& next, std::string_view why, Clock::time_point now) {
+  auto& request = at->second;
+  auto& suggest = request.order.suggest;
+  observer_.on_request_moved(request.order.model, why);
   request.progress.move();
   request.last_frame = now;
   suggest.id = service_id(at->first, ++request.moves);
-  give(at, *next);
-  next->send(request.progress.rest(suggest, suggest.deadline - since(request.began, now)));
-  for (auto& cancel : request.progress.cancels(suggest.id)) next->send(cancel);
+  give(at, next);
+  next.send(request.progress.rest(suggest, suggest.deadline - since(request.began, now)));
+  for (auto& cancel : request.progress.cancels(suggest.id)) next.send(cancel);
+}
+
+// A balancer that cuts what is old cuts all connections at once; they are back in a moment.
+void Relay::park(Request& request, std::string_view why, Outcome outcome, proto::Error error,
+                 Clock::time_point now) {
+  auto engine = models_[request.order.model].engine_of(*request.upstream);
+  leave(request, outcome, now);
+  request.parked =
+      Parked{.since = now, .why = std::string(why), .engine = std::move(engine), .error = std::move(error)};
+}
+
+// A service is there again, or it has waited for long enough.
+void Relay::unpark(Live::iterator at, Clock::time_point now) {
+  auto& request = at->second;
+  auto parked = *std::exchange(request.parked, std::nullopt);
+  auto* const next = choose(request.order.model, document_of(request.order), now, std::move(parked.engine));
+  if (!next || !budget_.take()) return end_with_error(at, std::move(parked.error), Outcome::kNeutral, now);
+  go_on(at, *next, parked.why, now);
 }
 
 // All suggestions had come to their end; only the service's last word is missing.
@@ -346,6 +376,13 @@ std::vector<Relay::Ticket> Relay::tickets_of(const Upstream& upstream) const {
 
 void Relay::on_connected(const Upstream& upstream, Clock::time_point now) {
   for (auto& [model, balancer] : models_) balancer.on_connected(upstream, now);
+  std::vector<Ticket> parked;
+  for (const auto& [ticket, request] : live_) {
+    if (request.parked && serves(request.order.model)) parked.push_back(ticket);
+  }
+  for (const Ticket ticket : parked) {
+    if (const auto at = live_.find(ticket); at != live_.end() && at->second.parked) unpark(at, now);
+  }
 }
 
 void Relay::on_lost(const Upstream& upstream, Clock::time_point now) {
@@ -368,10 +405,12 @@ void Relay::on_probe(const Upstream& upstream, bool well) {
 
 void Relay::tick(Clock::time_point now) {
   prefills_.drop_sent_until(now - kPrefillPatience);
-  std::vector<Ticket> late, silent;
+  std::vector<Ticket> late, silent, parked;
   for (const auto& [ticket, request] : live_) {
     if (now >= request.began + request.order.suggest.deadline + kDeadlineGrace) {
       late.push_back(ticket);
+    } else if (request.parked) {
+      if (now >= request.parked->since + kReconnect) parked.push_back(ticket);
     } else if (now >= request.last_frame + kSilence &&
                models_[request.order.model].probe_fails(*request.upstream)) {
       silent.push_back(ticket);
@@ -380,11 +419,16 @@ void Relay::tick(Clock::time_point now) {
   for (const Ticket ticket : late) {
     const auto at = live_.find(ticket);
     if (at == live_.end()) continue;
-    at->second.upstream->send(proto::Cancel{at->second.order.suggest.id, std::nullopt});
+    if (auto* upstream = at->second.upstream) {
+      upstream->send(proto::Cancel{at->second.order.suggest.id, std::nullopt});
+    }
     end_with_error(
         at,
         {.code = proto::ErrorCode::kDeadline, .message = "the service did not answer within the deadline"},
         Outcome::kFailed, now);
+  }
+  for (const Ticket ticket : parked) {
+    if (const auto at = live_.find(ticket); at != live_.end() && at->second.parked) unpark(at, now);
   }
   for (const Ticket ticket : silent) {
     const auto at = live_.find(ticket);

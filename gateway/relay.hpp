@@ -80,6 +80,8 @@ class Relay {
   static constexpr int kMoves = 2;
   /// A service whose probe fails and that has said nothing about a request for so long has lost it.
   static constexpr std::chrono::milliseconds kSilence{2'000};
+  /// A request waits so long for a service to be connected again when it has lost its own and none is left.
+  static constexpr std::chrono::milliseconds kReconnect{2'000};
   /// A prefill that is not answered by then never will be.
   static constexpr std::chrono::seconds kPrefillPatience{60};
 
@@ -144,8 +146,8 @@ class Relay {
   /// An active probe of the service was answered well, or not, or not in time.
   void on_probe(const Upstream& upstream, bool well);
 
-  /// Ends requests whose service let the deadline and kDeadlineGrace go by, moves those of silent services,
-  /// and gives up prefills after kPrefillPatience. Call every 100 ms or so.
+  /// Ends requests whose service let the deadline and kDeadlineGrace go by or that found none, moves those of
+  /// silent services, and gives up prefills after kPrefillPatience. Call every 100 ms or so.
   void tick(Clock::time_point now);
 
   /// Whether a service of the model is connected.
@@ -157,11 +159,18 @@ class Relay {
   std::size_t outstanding(const Upstream& upstream) const;
 
  private:
+  struct Parked {
+    Clock::time_point since;
+    std::string why;     // it left its service
+    std::string engine;  // of the service it left
+    proto::Error error;  // that it ends with if there is no other
+  };
   struct Request {
     Order order;
     std::string id;  // the asker's; order.suggest.id is the one the service sees
     Progress progress;
-    Upstream* upstream = nullptr;
+    Upstream* upstream = nullptr;  // null while parked
+    std::optional<Parked> parked;
     Clock::time_point began;
     Clock::time_point last_frame;
     int moves = 0;
@@ -173,7 +182,8 @@ class Relay {
 
   static std::string document_of(const Order& order);
   std::optional<proto::Error> refusal(const Order& order, const Upstream* upstream) const;
-  Upstream* choose(const std::string& model, std::string document, Clock::time_point now);
+  Upstream* choose(const std::string& model, std::string document, Clock::time_point now,
+                   std::string engine = {});
   std::vector<Ticket> tickets_of(const Upstream& upstream) const;
   Live::iterator find(const Upstream* from, const std::string* id);
   void answer(Request& request, proto::ServerFrame frame);
@@ -187,6 +197,10 @@ class Relay {
   void leave(Request& request, Outcome outcome, Clock::time_point now);
   void move(Live::iterator at, std::string_view why, Outcome outcome, proto::Error error,
             Clock::time_point now);
+  void park(Request& request, std::string_view why, Outcome outcome, proto::Error error,
+            Clock::time_point now);
+  void go_on(Live::iterator at, Upstream& next, std::string_view why, Clock::time_point now);
+  void unpark(Live::iterator at, Clock::time_point now);
   void complete_without_service(Live::iterator at, Clock::time_point now);
   void end(Live::iterator at, proto::ServerFrame last, std::string_view outcome, Outcome service,
            Clock::time_point now);

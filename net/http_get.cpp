@@ -10,7 +10,7 @@ namespace inkfleet::net {
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kAnswerBytes = 64 * 1024;
+constexpr std::size_t kAnswerBytes = std::size_t{64} * 1024;
 
 }  // namespace
 

@@ -8,9 +8,11 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
 #include <list>
 #include <set>
 #include <stdexcept>
+#include <tuple>
 
 #include "net/address.hpp"
 #include "net/http_connection.hpp"
@@ -23,6 +25,8 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
+constexpr auto kHearing = std::chrono::seconds(1);
+constexpr std::size_t kMostHeard = 64;  // at a time
 constexpr auto kDropTime = std::chrono::seconds(1);
 
 }  // namespace
@@ -43,6 +47,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   void receive(tcp::socket socket);
   void serve(tcp::socket socket, Visitor visitor);
   void refuse(tcp::socket socket, HttpResponse response);
+  static asio::awaitable<void> hear_and_refuse(tcp::socket socket, std::string text);
   asio::awaitable<void> wait_until_all_gone(std::chrono::milliseconds limit);
 
   asio::any_io_executor executor_;
@@ -50,6 +55,7 @@ class HttpServer::State : public std::enable_shared_from_this<State> {
   std::list<std::shared_ptr<tcp::acceptor>> acceptors_;
   std::set<std::shared_ptr<HttpConnection>> connections_;
   asio::steady_timer all_gone_;
+  std::size_t hearing_ = 0;
   bool stopping_ = false;
 };
 
@@ -116,18 +122,33 @@ void HttpServer::State::serve(tcp::socket socket, Visitor visitor) {
         });
 }
 
-/// Says no and closes at once: whoever is refused holds nothing. What it has asked already is read, since
-/// closing with input unread would reset the connection before the answer is seen.
+/// Says no. Some are heard first, for a moment: many clients take no answer before they have asked, and
+/// closing with input unread would reset the connection before the answer is seen. Who comes in a flood holds
+/// nothing.
 void HttpServer::State::refuse(tcp::socket socket, HttpResponse response) {
   premises_.app.on_refused(response.result());
   if (premises_.options.tls) return;
-  beast::error_code error;
-  socket.non_blocking(true, error);
-  const auto text = last_words(std::move(response));
-  socket.write_some(asio::buffer(text), error);
-  socket.shutdown(tcp::socket::shutdown_send, error);
-  std::array<char, 16 * 1024> unwanted;
-  socket.read_some(asio::buffer(unwanted), error);
+  auto text = last_words(std::move(response));
+  if (hearing_ == kMostHeard) {
+    beast::error_code error;
+    socket.non_blocking(true, error);
+    socket.write_some(asio::buffer(text), error);
+    return;
+  }
+  ++hearing_;
+  spawn(executor_, "refused connection", hear_and_refuse(std::move(socket), std::move(text)),
+        OnFailure::kEndTask, [self = shared_from_this()] { --self->hearing_; });
+}
+
+asio::awaitable<void> HttpServer::State::hear_and_refuse(tcp::socket socket, std::string text) {
+  beast::tcp_stream stream(std::move(socket));
+  stream.expires_after(kHearing);
+  std::array<char, 1024> asked;
+  const auto [deaf, size] = co_await stream.async_read_some(asio::buffer(asked), kAwait);
+  if (deaf) co_return;
+  auto [error, written] = co_await stream.async_write_some(asio::buffer(text), kAwait);
+  stream.socket().shutdown(tcp::socket::shutdown_send, error);
+  while (!error) std::tie(error, std::ignore) = co_await stream.async_read_some(asio::buffer(asked), kAwait);
 }
 
 asio::awaitable<void> HttpServer::State::stop(std::chrono::milliseconds limit) {

@@ -13,13 +13,22 @@ namespace inkfleet::net {
 namespace {
 
 using Address = asio::ip::address;
+using Network = std::variant<asio::ip::network_v4, asio::ip::network_v6>;
 
 constexpr std::string_view kBlank = " \t";
+constexpr unsigned short kMappedBits = 96;  ///< what stands before an IPv4 address mapped into IPv6
 
 std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(kBlank);
   if (first == text.npos) return {};
   return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+}
+
+Network unmapped_network(const asio::ip::network_v6& network) {
+  const auto address = unmapped(Address(network.address()));
+  if (address.is_v6() || network.prefix_length() < kMappedBits) return network;
+  return asio::ip::network_v4(address.to_v4(),
+                              static_cast<unsigned short>(network.prefix_length() - kMappedBits));
 }
 
 /// An address as proxies write it: "10.0.0.7", "10.0.0.7:5000", "fd00::7", "[fd00::7]", "[fd00::7]:5000".
@@ -53,7 +62,7 @@ void Networks::add(std::string_view what, std::string_view text) {
   const std::string given(text);
   boost::system::error_code bad;
   if (given.find('/') == given.npos) {
-    const auto address = asio::ip::make_address(given, bad);
+    const auto address = unmapped(asio::ip::make_address(given, bad));
     if (!bad && address.is_v4()) networks_.emplace_back(asio::ip::network_v4(address.to_v4(), 32));
     if (!bad && address.is_v6()) networks_.emplace_back(asio::ip::network_v6(address.to_v6(), 128));
   } else if (given.find(':') == given.npos) {
@@ -61,7 +70,7 @@ void Networks::add(std::string_view what, std::string_view text) {
     if (!bad) networks_.emplace_back(network.canonical());
   } else {
     const auto network = asio::ip::make_network_v6(given, bad);
-    if (!bad) networks_.emplace_back(network.canonical());
+    if (!bad) networks_.push_back(unmapped_network(network.canonical()));
   }
   if (bad) {
     throw std::runtime_error(fmt::format(

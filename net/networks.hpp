@@ -15,7 +15,8 @@ namespace inkfleet::net {
 /// A list of addresses and networks, such as the proxies one trusts.
 class Networks {
  public:
-  /// Adds "10.0.0.7", "10.0.0.0/8", "fd00::/8". Throws std::runtime_error with one line that names `what`.
+  /// Adds "10.0.0.7", "10.0.0.0/8", "fd00::/8"; IPv4 mapped into IPv6 as the IPv4 it is. Throws
+  /// std::runtime_error with one line that names `what`.
   void add(std::string_view what, std::string_view text);
 
   [[nodiscard]] bool contains(const asio::ip::address& address) const;

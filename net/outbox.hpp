@@ -23,7 +23,7 @@ namespace inkfleet::net {
 class Outbox {
  public:
   /// A merged delta does not grow beyond this, so that it stays within the other end's frame limit.
-  static constexpr std::size_t kMergedBytes = 64 * 1024;
+  static constexpr std::size_t kMergedBytes = std::size_t{64} * 1024;
 
   using TimePoint = std::chrono::steady_clock::time_point;
 

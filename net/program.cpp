@@ -16,6 +16,7 @@
 
 #include "net/address.hpp"
 #include "net/log_event.hpp"
+#include "net/supervisor.hpp"
 
 namespace inkfleet::net {
 
@@ -141,12 +142,14 @@ void announce_listening(const tcp::endpoint& endpoint) {
 
 void announce_ready() {
   std::cout << "ready" << std::endl;
+  notify_supervisor("READY=1");
 }
 
 asio::awaitable<void> termination_signal() {
   asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
   const int signal = co_await signals.async_wait(asio::use_awaitable);
   spdlog::info("{}: stopping", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  notify_supervisor("STOPPING=1");
 }
 
 }  // namespace inkfleet::net

@@ -51,7 +51,8 @@ std::string_view version();
 /// Sends the log to stderr, as lines of text or of JSON.
 void start_log(const std::string& level, const std::string& format);
 
-/// Prints "listening ADDR:PORT", then "ready", on stdout at once: what scripts wait for.
+/// Prints "listening ADDR:PORT", then "ready", on stdout at once: what scripts wait for. The latter is told
+/// to systemd too.
 void announce_listening(const tcp::endpoint& endpoint);
 void announce_ready();
 

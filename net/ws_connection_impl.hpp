@@ -24,7 +24,7 @@ namespace detail {
 inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 /// A read buffer that grew beyond this is given back after the message.
-inline constexpr std::size_t kKeptBuffer = 16 * 1024;
+inline constexpr std::size_t kKeptBuffer = std::size_t{16} * 1024;
 
 template <class Connection>
 class PeerOf : public WebSocketPeer {

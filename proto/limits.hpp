@@ -19,11 +19,13 @@ struct SizeRange {
 
 namespace limits {
 
+inline constexpr std::size_t kKiB = 1024;
+
 // Sizes of what arrives.
-inline constexpr std::size_t kEditorFrameBytes = 64 * 1024;
-inline constexpr std::size_t kServiceFrameBytes = 256 * 1024;
-inline constexpr std::size_t kHttpBodyBytes = 1024 * 1024;
-inline constexpr std::size_t kHttpHeaderBytes = 16 * 1024;
+inline constexpr std::size_t kEditorFrameBytes = 64 * kKiB;
+inline constexpr std::size_t kServiceFrameBytes = 256 * kKiB;
+inline constexpr std::size_t kHttpBodyBytes = 1024 * kKiB;
+inline constexpr std::size_t kHttpHeaderBytes = 16 * kKiB;
 inline constexpr SizeRange kApiKeyBytes{16, 256};
 
 // Fields of `suggest` and its kin.
@@ -59,7 +61,7 @@ inline constexpr std::chrono::seconds kHandshake{
     10};  ///< from a connection's first moment, or a request's first byte
 inline constexpr std::chrono::seconds kHttpBody{30};
 inline constexpr std::chrono::seconds kKeepAlive{60};
-inline constexpr std::size_t kWaitingOutputBytes = 256 * 1024;
+inline constexpr std::size_t kWaitingOutputBytes = 256 * kKiB;
 inline constexpr std::chrono::seconds kStuckReader{30};
 inline constexpr std::chrono::seconds kRetryAfter{1};
 

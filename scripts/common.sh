@@ -40,20 +40,26 @@ make_python_env() {
   ) 9>"$cache/$1.lock"
 }
 
-# make_node_env NAME PACKAGE_JSON: the same of Node.js packages. Its path is left in $node_env.
-make_node_env() {
-  node_env=$cache/$1
-  command -v npm >/dev/null || install_debian_packages nodejs npm
+node_least=20.19
+node_version=24.19.0
+
+# has_node: whether there is a Node.js that is new enough, the system's or the cache's; if so, it is first in PATH.
+has_node() {
+  local fetched=$cache/node-$node_version/bin
+  is_new_enough() { node -e "const [a, b] = process.versions.node.split('.'); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)"; }
+  command -v node >/dev/null && command -v npm >/dev/null && is_new_enough && return 0
+  [ -x "$fetched/node" ] || return 1
+  PATH=$fetched:$PATH
+}
+
+# install_node_packages: what package-lock.json names, into node_modules of the tree; again when it changes.
+install_node_packages() {
   (
     flock 9
-    cmp -s "$2" "$node_env/package.json" && exit 0
-    say "Node.js packages $1 -> $node_env"
-    rm -rf "$node_env"
-    mkdir -p "$node_env/new"
-    cp "$2" "$node_env/new/package.json"
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$node_env/new"
-    mv "$node_env/new/node_modules" "$node_env/"
-    mv "$node_env/new/package.json" "$node_env/"
-    rm -rf "$node_env/new"
-  ) 9>"$cache/$1.lock"
+    cmp -s "$root/package-lock.json" "$root/node_modules/.installed-lock.json" && exit 0
+    say "npm packages -> node_modules"
+    cd "$root"
+    npm ci --no-audit --no-fund --loglevel error
+    cp package-lock.json node_modules/.installed-lock.json
+  ) 9>"$cache/npm.lock"
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read.hpp>
@@ -18,6 +17,7 @@
 
 #include "bench/gateway/clock.hpp"
 #include "net/program.hpp"
+#include "net/spawn.hpp"
 #include "net/ws_client.hpp"
 #include "proto/parse.hpp"
 #include "proto/serialize.hpp"
@@ -183,7 +183,7 @@ asio::awaitable<void> run(Options options) {
 }  // namespace
 }  // namespace inkfleet::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using namespace inkfleet;
   bench::Options options;
   net::Program program("gateway_editors",
@@ -198,9 +198,10 @@ int main(int argc, char** argv) {
                            "Instead: so many short requests, one after the other");
   return program.run(argc, argv, [&] {
     boost::asio::io_context io(1);
-    boost::asio::co_spawn(io, bench::run(options), [](const std::exception_ptr& failure) {
-      if (failure) std::rethrow_exception(failure);
-    });
+    net::spawn(io.get_executor(), "editors", bench::run(options), net::OnFailure::kEndProgram);
     io.run();
   });
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "error: %s\n", error.what());
+  return 1;
 }

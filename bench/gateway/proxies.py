@@ -91,6 +91,7 @@ class Stub(Process):
     def __init__(self, bin_folder, folder):
         super().__init__([bin_folder / "gateway_stub", "--listen", "127.0.0.1:0"], folder / "stub.log")
         self.address = self.wait_line("listening ")
+        self.url = f"ws://{self.address}/{MODEL}"
 
 
 class Gateway(Process):

@@ -27,7 +27,7 @@ struct StepReport {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;
   std::int64_t completion_tokens = 0;  ///< of completed requests
-  std::size_t late = 0;  ///< sent more than kLate behind the schedule
+  std::size_t late = 0;                ///< sent more than kLate behind the schedule
   double worst_late = 0;
 
   std::size_t failed() const { return sent - completed; }

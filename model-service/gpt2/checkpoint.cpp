@@ -20,6 +20,12 @@ constexpr std::string_view kPrefix = "transformer.";
   throw std::runtime_error(path.string() + ": " + what);
 }
 
+/// Names come from outside and must not lead out of their folder.
+bool is_file_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('\0') == name.npos &&
+         fs::path(name).filename() == name;
+}
+
 std::vector<fs::path> read_index(const fs::path& index) {
   std::ifstream stream(index);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
@@ -32,8 +38,7 @@ std::vector<fs::path> read_index(const fs::path& index) {
     if (!file.is_string())
       fail(index, "weight_map: " + tensor + ": expected a file name, found " + file.dump());
     const auto name = file.get<std::string>();
-    // The index comes from outside and must not lead out of its folder.
-    if (name.empty() || fs::path(name).filename() != name) {
+    if (!is_file_name(name)) {
       fail(index, "weight_map: " + tensor + ": expected a file in the same folder, found " + file.dump());
     }
     names.insert(name);

@@ -94,10 +94,11 @@ Activation read_activation(const Keys& keys) {
 float read_epsilon(const Keys& keys) {
   const Json* value = keys.find("layer_norm_epsilon");
   if (value == nullptr) return 1e-5F;
-  if (!value->is_number() || *value <= 0.0 || *value >= 1.0) {
+  // Looked at as it is used: the nearest float of a number between 0 and 1 may be either.
+  const float epsilon = value->is_number() ? value->get<float>() : 0.0F;
+  if (!(epsilon > 0 && epsilon < 1))
     keys.fail("layer_norm_epsilon", "a number between 0 and 1", value->dump());
-  }
-  return value->get<float>();
+  return epsilon;
 }
 
 proto::TokenId read_end_of_text(const Keys& keys, int vocab_size) {

@@ -12,7 +12,7 @@ namespace inkfleet::gpt2 {
 namespace {
 
 /// Floats that a thread should have to work on, at least: below, waking one costs more than it saves.
-constexpr std::int64_t kElementsPerThread = 16 * 1024;
+constexpr std::int64_t kElementsPerThread = std::int64_t{16} * 1024;
 
 /// Calls f(row) for every row of `width` floats, on several threads when there is enough to do.
 template <class Function>

@@ -18,7 +18,7 @@ struct ServiceState {
   bool draining = false;
   bool device_lost = false;  ///< a fatal error was seen: the process is about to end
   Dispatcher dispatcher;
-  std::uint64_t connections = 0;  ///< so far
+  std::uint64_t connections = 0;                  ///< so far
   std::mt19937_64 seeds{std::random_device{}()};  ///< for requests that bring none
 };
 

@@ -28,7 +28,7 @@ def end(server, seconds: float) -> tuple:
     return server.program.process.wait(seconds), time.monotonic() - told
 
 
-# Deliberate break: a HttpServer::stop() that drops at once instead of going away, with writers that do not come back.
+# Deliberate break: a Progress::take() that lets a delta through whatever its offset, or a Writer that begins again.
 def rolling_restart(stage, result, short):
     """All services and then both gateways are restarted in turn under load: no stream is cut short, none says anything twice."""
     services = stage.services(2, "--drain-seconds", DRAIN_S)
@@ -57,7 +57,7 @@ def rolling_restart(stage, result, short):
     result.at_least("resumed", sum(len(story.parts) > 1 for story in stories), 2)
 
 
-# Deliberate breaks: a drain that never ends by itself; a gateway that closes with 1001.
+# Deliberate break: a HttpConnection::go_away() that says 1001.
 def drain(stage, result, short):
     """SIGTERM under load: a service is unready at once, hands over what it cannot finish and exits 0; so does a gateway, with 1012."""
     services = stage.services(2, "--drain-seconds", DRAIN_S)
@@ -72,9 +72,9 @@ def drain(stage, result, short):
     told = time.monotonic()
     services[0].kill(signal.SIGTERM)
     faults.wait_unhealthy(services[0].address, told, 1, "/readyz")
-    result.at_most("unready_s", time.monotonic() - told, 1)
+    result.at_most("unready_s", time.monotonic() - told, 1, paced=True)
     status = services[0].program.process.wait(60)
-    result.at_most("exit_s", time.monotonic() - told, DRAIN_S + GOODBYE_S)
+    result.at_most("exit_s", time.monotonic() - told, DRAIN_S + GOODBYE_S, paced=True)
     result.at_most("status", status, 0)
     result.at_least("handed_over", gateways[0].metrics.sum("inkfleet_gateway_moves_total"), 1)
     hold_against(result, crowd.join(), whole, "service_")
@@ -84,7 +84,7 @@ def drain(stage, result, short):
     crowd = Crowd([gateways[0].url, gateways[1].url], requests, silence=10)
     crowd.wait_streaming(2 * len(requests))
     status, seconds = end(gateways[0], 60)
-    result.at_most("gateway_exit_s", seconds, GATEWAY_GOODBYE_S)
+    result.at_most("gateway_exit_s", seconds, GATEWAY_GOODBYE_S, paced=True)
     result.at_most("gateway_status", status, 0)
     stories = crowd.join()
     hold_against(result, stories, whole, "gateway_")
@@ -92,7 +92,7 @@ def drain(stage, result, short):
     result.at_least("said_1012", goodbyes.count(RESTARTED), len(requests) // 2)
 
 
-# Deliberate break: leave `offset` out of what a resumed TextStream counts, or `resume` out of Writer's frames.
+# Deliberate break: leave `resume` out of Story.frame(): what has been sent is sent again.
 def age_cut(stage, result, short):
     """A balancer cuts every connection at the age of 5 s, however lively: writers come back to any gateway and lose nothing."""
     services = stage.services(2)
@@ -107,4 +107,19 @@ def age_cut(stage, result, short):
     result.at_least("cut", sum(len(story.parts) - 1 for story in stories), len(requests))
 
 
-SCENARIOS = [rolling_restart, drain, age_cut]
+# Deliberate break: kReconnect = 0 in Relay: when all connections are cut at once, no service is connected for a moment.
+def service_age_cut(stage, result, short):
+    """The same between gateway and services, where all connections are of one age and so are cut at once."""
+    services = stage.services(2)
+    requests = asks(16, n=3, max_tokens=150)
+    whole = undisturbed(services[0].url, requests)
+    for service in services:
+        service.slow(STEP_MS)
+    cutting = [stage.proxy(service.address, age=AGE_S) for service in services]
+    gateway = stage.gateway([proxy.address for proxy in cutting])
+    stories = Crowd([gateway.url], requests, rounds=2 if short else 10).join()
+    hold_against(result, stories, whole)
+    result.at_least("moved", gateway.metrics.sum("inkfleet_gateway_moves_total"), len(requests))
+
+
+SCENARIOS = [rolling_restart, drain, age_cut, service_age_cut]

@@ -7,9 +7,12 @@ from stage import MODEL
 from writer import Crowd, asks, hold_against, undisturbed
 
 LIMITS_S = {"hang_engine": 3, "hang_device": 3, "fatal_device_error": 1}
+FATAL_STATUS = 70
+WAIT_S = 10
 ROTATION_S = 3  # two checks that fail, a second apart, the first up to a second after the answer changed
 
 
+# Deliberate break: an on_device_error() in main.cpp that latches nothing; then a process with a lost device stays.
 def device_faults(stage, result, short):
     """Engine hung, device hung, fatal error: 503 in time, out of HAProxy's rotation, back after a restart."""
     sick, well = stage.services(2)
@@ -26,8 +29,10 @@ def device_faults(stage, result, short):
         faults.order(sick.address, fault)
         faults.wait_unhealthy(sick.address, ordered, limit=3 * limit)
         noticed = time.monotonic() - ordered
-        result.at_most(f"{fault}_503_s", noticed, limit)
-        result.at_most("out_s", noticed + balancer.wait(MODEL, [False, True]), limit + ROTATION_S)
+        result.at_most(f"{fault}_503_s", noticed, limit, paced=True)
+        result.at_most("out_s", noticed + balancer.wait(MODEL, [False, True]), limit + ROTATION_S, paced=True)
+        if fault == "fatal_device_error":
+            result.at_least("exit_70", int(sick.program.process.wait(WAIT_S) == FATAL_STATUS), 1)
         supervisor = stage.supervisor([sick])
         balancer.wait(MODEL, [True, True])
         supervisor.close()
@@ -36,5 +41,4 @@ def device_faults(stage, result, short):
         result.note(f"{fault}: restarted because of {', '.join(why for _, why in supervisor.restarts)}")
 
 
-# Deliberate break: an EngineHost::judge() that takes a fatal error for any other failure: /healthz stays 200.
 SCENARIOS = [device_faults]

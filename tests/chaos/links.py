@@ -10,7 +10,7 @@ LINKS = {
     "delay": dict(delay=0.15),
     "cut": dict(cut_after=6_000),
     "half_open": dict(half_open=True),
-    "trickle": dict(trickle=8_000),
+    "trickle": dict(trickle=16_000),
 }
 
 
@@ -39,7 +39,7 @@ def run_fault(result, name, proxy, doors, requests, whole):
     return stories
 
 
-# Deliberate break: a Writer that begins again instead of resuming.
+# Deliberate break: leave `resume` out of Story.frame().
 def editor_links(stage, result, short):
     """Delay, cut, half-open and trickle between writers and gateway: nothing is lost, nothing differs."""
     services, requests, whole = start(stage)

@@ -110,12 +110,13 @@ class Writer:
 
 
 class Crowd:
-    """Writers on a thread of their own, each of which asks `rounds` times, or until stop()."""
+    """Writers on a thread of their own, each of which asks `rounds` times, or until stop(), and thinks for `pause` seconds in between."""
 
-    def __init__(self, doors: list, asks: list, writers: int | None = None, rounds: int | None = 1, silence: float = 30):
+    def __init__(self, doors: list, asks: list, writers: int | None = None, rounds: int | None = 1, silence: float = 30, pause: float = 0):
         self.stories: list[Story] = []
         self._asks = asks
         self._rounds = rounds
+        self._pause = pause
         self._stopped = False
         self._writers = [Writer(doors, i, silence) for i in range(writers or len(asks))]
         self._thread = threading.Thread(target=lambda: asyncio.run(self._all()), daemon=True)
@@ -131,6 +132,7 @@ class Crowd:
             story = Story(self._asks[(first + round * len(self._writers)) % len(self._asks)])
             self.stories.append(story)
             await writer.write(story)
+            await asyncio.sleep(self._pause)
 
     def wait(self, condition, seconds: float = ANSWER_S) -> None:
         """Until it holds for the stories; they grow meanwhile."""

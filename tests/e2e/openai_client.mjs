@@ -1,12 +1,10 @@
-// OpenAI's own JavaScript client against a gateway: node openai_client.mjs PACKAGES BASE_URL TOKENS. PACKAGES is where the client
-// lies, TOKENS are those of the prompt as JSON. Says ok when all holds.
+// OpenAI's own JavaScript client against a gateway: node openai_client.mjs BASE_URL TOKENS. TOKENS are those of the prompt as JSON.
+// Says ok when all holds.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
+import OpenAI from "openai";
 
-const [packages, baseURL, tokens] = process.argv.slice(2);
-const OpenAI = createRequire(`${packages}/`)("openai");
-
+const [baseURL, tokens] = process.argv.slice(2);
 const client = new OpenAI({ baseURL, apiKey: "none is asked for", maxRetries: 0 });
 const asked = { model: "gpt2-demo", prompt: "The old castle", max_tokens: 12 };
 const create = (fields) => client.completions.create({ ...asked, ...fields });

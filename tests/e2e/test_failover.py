@@ -15,6 +15,7 @@ MODEL = "gpt2-demo"
 PROMPTS = ["The storm grew", "She opened the box and", "At the end of the road", "Nobody had told him", "The wizard said"]
 FIELDS = dict(n=5, max_tokens=300, temperature=0.9)
 DETECTED_S = 3
+HELD = 10  # tokens of a suggestion before anything happens, at least on the average
 
 
 class Pair:
@@ -90,7 +91,7 @@ def running(pair, whole):
     editors = [Editor(pair.url) for _ in PROMPTS]
     requests = [editor.ask(**ask) for editor, ask in zip(editors, asks(), strict=True)]
     for editor, request in zip(editors, requests, strict=True):
-        editor.wait(lambda request=request: len(request.deltas) >= 2 * FIELDS["n"])
+        editor.wait(lambda request=request: tokens_of([request]) >= HELD * FIELDS["n"])
     yield list(zip(editors, requests, strict=True))
     for editor in editors:
         editor.socket.close()
@@ -119,9 +120,9 @@ def test_a_kill_is_not_noticed(pair, whole, running):
         editor.finish(request)
         assert_same(request, undisturbed)
     decoded, prefilled = (rows.sum(f"inkfleet_engine_{kind}_rows_total") for kind in ("decode", "prefill"))
-    assert held >= 2 * FIELDS["n"] * len(running)
+    assert held >= HELD * FIELDS["n"] * len(running)
     assert 0 < decoded <= tokens_of(whole) - held, "what was produced is not decoded again"
-    assert prefilled >= held, "but read"
+    assert prefilled >= held / 2, "but read; what siblings begin with is read once"
 
 
 # Deliberate break: a HealthProbe that calls every answer well leaves the requests where they are.

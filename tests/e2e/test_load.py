@@ -72,6 +72,21 @@ def test_a_full_queue_refuses_at_once(crowded):
     assert all(set(request.finished.values()) == {"cancelled"} for request in queue)
 
 
+# Deliberate break: a Session::overload() that knows no `resume`.
+def test_a_full_queue_takes_what_is_resumed(crowded):
+    editor, running = crowded
+    queue = [waiting(editor, position) for position in range(2)]
+    resumed = editor.ask("Once", resume=[{"index": 0, "tokens": [running.tokens[0][0]]}], max_tokens=3)
+    editor.cancel(running)
+    editor.wait(lambda: resumed.started or resumed.end)
+    assert resumed.started and not any(request.started for request in queue), "it goes first"
+    editor.finish(resumed)
+    assert resumed.end["type"] == "completed"
+    for request in queue:
+        editor.cancel(request)
+    editor.finish(*queue)
+
+
 def test_a_waiting_request_can_be_superseded(crowded):
     editor, _ = crowded
     older = waiting(editor, document="letter")

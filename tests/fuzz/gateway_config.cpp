@@ -4,6 +4,7 @@
 #include "gateway/config.hpp"
 #include "gateway/router.hpp"
 #include "net/address.hpp"
+#include "net/server_limits.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using inkfleet::fuzz::require;
@@ -11,7 +12,21 @@ using namespace inkfleet;
 
 namespace {
 
+void check_doors(const gateway::Config& config) {
+  for (const auto& limit : net::server_limits()) {
+    const auto value = net::value_of(limit, config.server);
+    require(value >= limit.least && value <= limit.most, "a limit is within its bounds");
+  }
+  require(config.server.connection.idle_close > config.server.connection.ping_interval,
+          "an editor is asked before it is closed");
+  require(config.live_requests > 0 && config.live_requests_per_caller > 0, "everybody may ask something");
+  require(config.service_frame_bytes >= proto::limits::kEditorFrameBytes, "a service's frames fit");
+  require(config.tls.certificate.empty() == config.tls.key.empty(), "a certificate has its key");
+  require(!config.auth.keys && config.upstream_key.empty(), "no other file was read");
+}
+
 void check(const gateway::Config& config) {
+  check_doors(config);
   require(!config.routes.empty(), "there is a route");
   require(config.probes.timeout.count() >= 1 && config.probes.interval.count() >= 0,
           "times are no negative numbers");

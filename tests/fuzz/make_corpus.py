@@ -15,11 +15,13 @@ CORPUS = Path(__file__).resolve().parent / "corpus"
 
 SUGGEST = {"type": "suggest", "id": "7", "prompt": "The old man", "document": "chapter-3", "n": 5, "max_tokens": 40,
            "temperature": 0.7, "top_k": 10, "top_p": 0.9, "seed": 9007199254740991, "stop": ["\n", "é"], "logprobs": 2,
-           "deadline_ms": 60000, "heal": True}
+           "deadline_ms": 60000, "heal": True, "client": "key:alice"}
 CLIENT = {
     "suggest": SUGGEST,
     "smallest": {"type": "suggest", "id": "a", "prompt": ""},
     "resume": SUGGEST | {"resume": [{"index": 0, "tokens": [11, 50256]}, {"index": 3, "tokens": []}]},
+    "largest": SUGGEST | {"id": "i" * 64, "document": "d" * 128, "n": 32, "max_tokens": 1024, "temperature": 2, "top_p": 1,
+                          "stop": ["s" * 64] * 4, "logprobs": 5, "deadline_ms": 600000},
     "cancel": {"type": "cancel", "id": "7", "index": 4},
     "prefill": {"type": "prefill", "document": "chapter-3", "prompt": "The old", "id": "p"},
     "accept": {"type": "accept", "id": "7", "index": 2, "tokens": 9},
@@ -55,6 +57,36 @@ GATEWAY = {
             "routes": [{"suffix": "/gpt2-medium", "aliases": ["gpt2"], "upstreams": ["ws://127.0.0.1:9001/gpt2-medium"]},
                        {"suffix": "/b", "upstreams": ["ws://[::1]:9002/b", "ws://name/b?x"]}]},
     "smallest": {"routes": [{"suffix": "/a", "upstreams": ["ws://h:1/"]}]},
+    "doors": {"routes": [{"suffix": "/a", "upstreams": ["ws://h:1/"]}], "auth": {"key_file": "keys", "legacy_open": True},
+              "upstream_key_file": "own", "origins": ["https://app.example.org:443", "null"], "log_prompts": False,
+              "trusted_proxies": ["10.0.0.0/8", "fd00::/8", "::ffff:10.0.0.7"], "tls": {"certificate": "c", "key": "k"},
+              "limits": {"connections": 100, "connections_per_address": 10, "ping_ms": 500, "idle_ms": 2000,
+                         "frame_bytes": 65536, "waiting_output_bytes": 0, "live_requests": 16,
+                         "live_requests_per_caller": 64, "service_frame_bytes": 262144, "count_loopback": True}},
+}
+KEYS = {
+    "two": "# who key\nalice 0123456789abcdef\n\nbob\t3q2xW0y7Jb1c1c4u0tq8mHq0mB0nJvTt\r\n",
+    "changed": "a.b_c-d old-key-of-16-bytes\na.b_c-d new-key-of-16-bytes",
+    "twice": "a 0123456789abcdef\nb 0123456789abcdef",
+    "short": "alice 0123456789abcde",
+    "own": "  0123456789abcdef\n\n",
+}
+NETWORKS = {
+    "address": "10.0.0.7\n192.0.2.1, 10.0.0.2\n203.0.113.9:5000",
+    "network": "10.0.0.0/8\n[2001:db8::1]:443 ,\tfd00::7",
+    "v6": "fd00::/8\n[fd00::7]\n::ffff:192.0.2.1",
+    "scoped": "fe80::1%1\nfe80::1%1",
+}
+UPGRADE = "GET /gpt2-medium HTTP/1.1\r\nHost: app.example.org\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+HEADERS = {
+    "bearer": UPGRADE + "Authorization: Bearer key-of-the-fuzz-target\r\n\r\n",
+    "subprotocol": UPGRADE + "Sec-WebSocket-Protocol: inkfleet.v1, "
+                             "inkfleet.key.a2V5LW9mLXRoZS1mdXp6LXRhcmdldA\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n",
+    "origin": UPGRADE + "Origin: https://app.example.org\r\n\r\n",
+    "port": "GET / HTTP/1.1\r\nHost: app.example.org:443\r\nOrigin: HTTPS://App.example.org\r\n\r\n",
+    "page": "GET /index.html?x HTTP/1.1\r\nAccept-Encoding: gzip;q=0.5, br;q=0\r\nIf-None-Match: \"0\"\r\n\r\n",
+    "completions": "POST /v1/completions?x HTTP/1.1\r\nHost: a\r\nAuthorization: bearer\tanother-key-of-16-bytes\r\n"
+                   "Content-Length: 2\r\n\r\n{}",
 }
 PATHS = ["/gpt2-medium", "/gpt2/healthz", "/g/readyz/", "/gpt2-medium-hp/", "//g", "/",
          "/ws/async/writeup/text_generation/session/a-b/", "/ws/test/writeup/text_generation/session/%C3%A9%20x",
@@ -130,6 +162,9 @@ def main():
                            "gateway_config": GATEWAY}.items():
         for name, value in values.items():
             write(target, name, as_json(value))
+    for target, values in {"api_keys": KEYS, "networks": NETWORKS, "request_header": HEADERS}.items():
+        for name, value in values.items():
+            write(target, name, value)
     for name, value in {**CLIENT, **SERVER}.items():
         write("json", name, json.dumps(value))
     write("json", "odd", r'["\ud83d\ude00","\ud800x\udc00",-0.0,1e308,18446744073709551615,null,{"a":1,"a":2}]')
@@ -144,8 +179,10 @@ def main():
     for name in ("tiny", "tiny-f16", "tiny-bf16"):
         write("safetensors", name, small_model(DATA / "gpt2" / name / "model.safetensors"))
     write("safetensors", "empty", safetensors({"a": {"dtype": "U8", "shape": [0, 7], "data_offsets": [0, 0]}}, b""))
+    write("safetensors", "byte", safetensors({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}, b"x"))
     write("weight_index", "tiny-sharded", (DATA / "gpt2/tiny-sharded/model.safetensors.index.json").read_bytes())
     write("packed_header", "page", packed_page(b"inkfleet packed weights, packing 1\nweights sha256:00ff\ndtype int8\n"))
+    write("packed_header", "longest", packed_page(b"k" * (4096 - 5 * 8)))
     write_tokenizers()
     write_texts()
 

@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& file : files) {
     require(file.parent_path() == folder.path(), "a file lies in the folder");
     require(file.has_filename() && file.filename() != ".." && file.filename() != ".", "a file has a name");
+    require(file.string().find('\0') == std::string::npos, "a file's name has no end within");
   }
   return 0;
 }

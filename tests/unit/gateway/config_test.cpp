@@ -116,6 +116,13 @@ std::string with_members(const std::string& members) {
   return R"({"routes": [{"suffix": "/one", "upstreams": ["ws://h:1/"]}], )" + members + "}";
 }
 
+TEST(Config, WhereThePageLies) {
+  EXPECT_EQ(parse_config("fleet.json", kSmallest).page_folder, "");
+  EXPECT_EQ(parse_config("fleet.json", with_members(R"("page": "build/page")")).page_folder, "build/page");
+  EXPECT_THAT(error_of(with_members(R"("page": "")")), HasSubstr("page: expected a folder's name"));
+  EXPECT_THAT(error_of(with_members(R"("page": true)")), HasSubstr("page: expected a folder's name"));
+}
+
 TEST(Config, WhoMayComeIn) {
   const auto usual = parse_config("fleet.json", kSmallest);
   EXPECT_EQ(usual.auth.key_file, "");

@@ -107,6 +107,43 @@ TEST_F(Failover, AnotherServiceGoesOnAfterTheTokensTheAskerHas) {
   EXPECT_EQ(relay.outstanding(one) + relay.outstanding(two), 0U);
 }
 
+// Deliberate break: a move() that ends the request when no service is connected.
+TEST_F(Failover, WhenAllConnectionsAreCutAtOnceItWaitsForTheFirstToComeBack) {
+  const auto ticket = start({.prompt = "Once", .n = 2, .deadline = 9000ms});
+  answer(one, Started{.id = id_at(one)});
+  answer(one, Delta{.id = id_at(one), .index = 0, .offset = 0, .text = "a", .tokens = {1}});
+  for (auto* upstream : services) upstream->up = false;
+  lose(one, at(100ms));
+  relay.cancel(ticket, 1);
+  relay.accept(ticket, 0, 1);
+  relay.tick(at(1900ms));
+  EXPECT_THAT(errors, IsEmpty());
+  EXPECT_EQ(relay.outstanding(one), 0U);
+
+  one.up = true;
+  relay.on_connected(one, at(2000ms));
+  const auto moved = one.last_suggest();
+  EXPECT_EQ(moved.deadline, 7000ms);
+  EXPECT_THAT(moved.resume->at(0).tokens, ElementsAre(1));
+  EXPECT_EQ(one.all<Cancel>().back().index, 1);
+  EXPECT_EQ(observer.moves["lost"], 1);
+  answer(one, Completed{.id = moved.id}, at(2100ms));
+  EXPECT_THAT(completed, SizeIs(1));
+}
+
+// Deliberate break: leave the parked ones out of tick().
+TEST_F(Failover, WhenNoneComesBackItEnds) {
+  start({.prompt = "Once"});
+  answer(one, Started{.id = id_at(one)});
+  for (auto* upstream : services) upstream->up = false;
+  lose(one, at(100ms));
+  relay.tick(at(100ms + Relay::kReconnect));
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_EQ(errors[0].code, ErrorCode::kUnavailable);
+  EXPECT_THAT(finished[0], ElementsAre(FinishReason::kFailed));
+  EXPECT_EQ(relay.live(), 0U);
+}
+
 // Deliberate break: a rest() that always resumes lets it overtake those who waited at the next service.
 TEST_F(Failover, WhatHadNotBegunMovesAsItCame) {
   start({.prompt = "Once", .n = 3});

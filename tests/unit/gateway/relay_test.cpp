@@ -145,6 +145,7 @@ TEST_F(RelayTest, ALostServiceFinishesWhatIsOpenThenSaysUnavailable) {
   answer(one, Finished{.id = id, .index = 1});
   one.up = two.up = false;
   relay.on_lost(one, at(1ms));
+  relay.tick(at(1ms) + Relay::kReconnect);
   EXPECT_THAT(brief(got),
               ElementsAre("started", "finished 1", "finished 0 failed", "finished 2 failed", "unavailable"));
   EXPECT_TRUE(std::get<Error>(got.back()).retry_after);
@@ -259,6 +260,7 @@ TEST_F(RelayTest, AnAnswerMayStartTheNextRequest) {
               at(0ms));
   one.up = two.up = false;
   relay.on_lost(one, at(1ms));
+  relay.tick(at(1ms) + Relay::kReconnect);
   ASSERT_THAT(brief(next), ElementsAre("unavailable"));
   EXPECT_EQ(relay.live(), 0u);
 }

@@ -117,6 +117,8 @@ TEST_F(BrokenModel, IsNamedWhenTheIndexIsNone) {
   EXPECT_EQ(error_for(R"({"weight_map": {"a": 1}})"), start + "a: expected a file name, found 1");
   EXPECT_EQ(error_for(R"({"weight_map": {"a": "../b"}})"),
             start + R"(a: expected a file in the same folder, found "../b")");
+  EXPECT_EQ(error_for(R"({"weight_map": {"a": ".."}})"),
+            start + R"(a: expected a file in the same folder, found "..")");
 }
 
 TEST_F(BrokenModel, IsToldHowToConvertOldWeights) {

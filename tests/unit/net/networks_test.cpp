@@ -32,6 +32,14 @@ TEST(Networks, ContainAddressesAndNetworks) {
   EXPECT_FALSE(Networks().contains(ip("127.0.0.1")));
 }
 
+// Peers come as IPv4 addresses even where the socket is one of IPv6.
+TEST(Networks, TakeIpv4MappedIntoIpv6ForWhatItIs) {
+  EXPECT_TRUE(networks({"::ffff:10.0.0.7"}).contains(ip("10.0.0.7")));
+  EXPECT_TRUE(networks({"::ffff:10.0.0.0/104"}).contains(ip("10.9.9.9")));
+  EXPECT_FALSE(networks({"::ffff:10.0.0.0/104"}).contains(ip("11.0.0.1")));
+  EXPECT_FALSE(networks({"::ffff:0:0/90"}).contains(ip("10.0.0.7"))) << "more than what is mapped";
+}
+
 TEST(Networks, RefuseWhatIsNone) {
   for (const auto* text :
        {"", "proxy", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "fd00::/129", "10.0.0.1:80"}) {

@@ -84,7 +84,9 @@ class SessionTest : public ::testing::Test {
     return pump_until([this] { return state.dispatcher.live() == 0; });
   }
 
+  // Seeded, so that each test says the same every time: a text may end at any token.
   void suggest(proto::Suggest request) {
+    request.seed = request.seed.value_or(7);
     session->on_text(proto::to_json(proto::ClientFrame(std::move(request))));
   }
 

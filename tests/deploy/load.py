@@ -1,0 +1,37 @@
+"""load.py URL...: writers who ask at these addresses, in turn, until standard input ends. Prints what they got as
+JSON. What each should get was asked before, when nothing happened. Runs in a machine's network."""
+
+import json
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "chaos"), str(TESTS / "e2e")]
+
+from writer import Crowd, asks, undisturbed  # noqa: E402
+
+WRITERS = 6
+PAUSE_S = 0.5
+
+
+def main():
+    doors = sys.argv[1:]
+    requests = asks(12, n=2, max_tokens=60)
+    whole = undisturbed(doors[0], requests)
+    crowd = Crowd(doors, requests, writers=WRITERS, rounds=None, pause=PAUSE_S)
+    crowd.wait_streaming(2)
+    print("loaded", flush=True)
+    sys.stdin.read()
+    stories = crowd.stop()
+    different = [story for story in stories if not story.lost and not story.same_as(whole[story.ask["seed"]])]
+    result = {
+        "requests": len(stories),
+        "lost": sum(story.lost for story in stories),
+        "different": len(different),
+        "resumed": sum(len(story.parts) > 1 for story in stories),
+    }
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

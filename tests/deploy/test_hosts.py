@@ -1,0 +1,247 @@
+"""A plain fleet on a machine with systemd: installed by the playbooks, killed, hung, upgraded under load, rolled back, removed."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, generated
+
+import machine as machines
+import programs
+from machine import Machine, Podman, ansible
+
+pytestmark = pytest.mark.slow
+FLEET = Path(__file__).parent / "data" / "machine.yaml"
+MODEL = "gpt2-demo"
+SERVICES = [f"inkfleet-model@{MODEL}:{number}.service" for number in (1, 2)]
+SERVERS = ["127.0.0.1:9001", "127.0.0.1:9002"]
+DOORS = ["ws://127.0.0.1:8000/gpt2-demo", "ws://127.0.0.1:8000/gpt2"]  # to the services, and by way of the gateway
+WATCHDOG_S = 5
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("machine")
+    podman = Podman(folder / "podman")
+    try:
+        machines.image(podman, folder)
+        made = Machine(podman, folder, "machine")
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        machines.close_storage(podman)
+
+
+@pytest.fixture(scope="module")
+def inventory(packages, tmp_path_factory) -> Path:
+    """What was generated, and packages of two releases: a second one is the first under another name."""
+    folder = tmp_path_factory.mktemp("fleet")
+    file = ROOT / "build" / "fleet-machine.yaml"  # in the tree, since paths of weights start from there
+    file.parent.mkdir(exist_ok=True)
+    shutil.copy(FLEET, file)
+    generated(file, folder / "deploy", "hosts")
+    for program in ("model", "gateway"):
+        for release in ("0.1.0", "0.1.1"):
+            link = folder / "package" / f"inkfleet-{program}-{release}-linux-x86_64.tar.gz"
+            link.symlink_to(next(packages.glob(f"inkfleet-{program}-*.tar.gz")).resolve())
+    return folder / "deploy" / "hosts" / "inventory.yml"
+
+
+@pytest.fixture(scope="module")
+def play(machine, inventory):
+    return lambda playbook, *arguments: ansible(machine, inventory, ROOT / "ansible" / f"{playbook}.yml", *arguments)
+
+
+@pytest.fixture(scope="module")
+def fleet(machine, play) -> Machine:
+    assert play("site")["changed"] > 10
+    machine.wait(lambda: all_up(machine), 60, "not all services are in rotation")
+    return machine
+
+
+def all_up(machine) -> bool:
+    rotation = machine.rotation(f"model_{MODEL}") | machine.rotation("gateways")
+    return len(rotation) == 3 and set(rotation.values()) == {"UP"}
+
+
+def programs_of(machine) -> set:
+    """The releases that run."""
+    pids = [machine.show(unit, "MainPID")[0] for unit in [*SERVICES, "inkfleet-gateway.service"]]
+    return {machine.run("readlink", f"/proc/{pid}/exe").stdout.split("/releases/")[1].split("/")[0] for pid in pids}
+
+
+def suggest(machine, url: str) -> str:
+    command = machine.inside(programs.BIN / "inkfleet-suggest", url, "Once upon a time", "--max-tokens", 10, "--seed", 1)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_was_installed_answers(fleet):
+    assert len({suggest(fleet, door) for door in DOORS}) == 1
+    assert [fleet.show(unit, "ActiveState")[0] for unit in SERVICES] == ["active", "active"]
+    assert fleet.run("stat", "-c", "%U", f"/proc/{fleet.show(SERVICES[0], 'MainPID')[0]}").stdout.strip() == "inkfleet"
+    assert fleet.ask("http://127.0.0.1:8000/gpt2-demo/readyz")[0] == 200
+    assert "tcp dport" in fleet.run("nft", "list", "table", "inet", "inkfleet").stdout
+
+
+def test_a_second_run_changes_nothing(fleet, play):
+    result = play("site")
+    assert result["changed"] == 0, result["log"][-4000:]
+
+
+def disturbed(fleet, record_property, what: str, limit: float) -> None:
+    """Until both services are up again, with another process; how long it took."""
+    begun = time.monotonic()
+    fleet.wait(lambda: fleet.rotation(f"model_{MODEL}")[SERVERS[0]] != "UP", limit, "it does not leave the rotation")
+    out = time.monotonic() - begun
+    fleet.wait(lambda: all_up(fleet), limit, "it does not come back")
+    record_property(f"{what}_seconds", (round(out, 1), round(time.monotonic() - begun, 1)))
+    print(f"{what}: out of rotation after {out:.1f} s, back after {time.monotonic() - begun:.1f} s")
+    assert suggest(fleet, DOORS[0]) == suggest(fleet, DOORS[1])
+
+
+# Deliberate break: Restart=no.
+def test_a_killed_service_is_started_again(fleet, record_property):
+    restarts = int(fleet.show(SERVICES[0], "NRestarts")[0])
+    fleet.run("systemctl", "kill", "-s", "SIGKILL", SERVICES[0])
+    disturbed(fleet, record_property, "killed", 30)
+    assert int(fleet.show(SERVICES[0], "NRestarts")[0]) == restarts + 1
+
+
+# Deliberate break: no WatchdogSec in the unit, or a watchdog that is fed whatever the verdict is.
+@pytest.mark.parametrize("how", ["process", "engine"])
+def test_a_hung_service_is_replaced_by_the_watchdog(fleet, record_property, how):
+    restarts = int(fleet.show(SERVICES[0], "NRestarts")[0])
+    if how == "process":
+        fleet.run("systemctl", "kill", "-s", "SIGSTOP", SERVICES[0])
+    else:
+        order_faults(fleet)
+        restarts = 0
+        fleet.run("curl", "-sf", "-X", "POST", "-d", '{"fault": "hang_engine"}', f"http://{SERVERS[0]}/faults")
+        subprocess.Popen(
+            fleet.inside(programs.BIN / "inkfleet-suggest", f"ws://{SERVERS[0]}/{MODEL}", "hang"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    disturbed(fleet, record_property, f"hung_{how}", 40)
+    result, now = fleet.show(SERVICES[0], "Result", "NRestarts")
+    assert int(now) == restarts + 1
+    assert "Watchdog timeout" in fleet.run("journalctl", "-u", SERVICES[0], "-n", "50", "--no-pager").stdout
+
+
+def order_faults(fleet) -> None:
+    folder = f"/run/systemd/system/{SERVICES[0]}.d"
+    fleet.run(
+        "sh", "-c", f"mkdir -p '{folder}' && printf '[Service]\\nEnvironment=INKFLEET_FAULTS=true\\n' > '{folder}/faults.conf'"
+    )
+    fleet.run("systemctl", "daemon-reload")
+    fleet.run("systemctl", "restart", SERVICES[0])
+    fleet.wait(lambda: all_up(fleet), 30, "it does not come back")
+
+
+@contextlib.contextmanager
+def load(fleet):
+    """Writers at work; what they got is in the list that is given, after the block."""
+    command = fleet.inside(sys.executable, Path(__file__).parent / "load.py", *DOORS)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "loaded\n"
+        got = []
+        yield got
+        out, _ = process.communicate(timeout=200)
+        got.append(json.loads(out))
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "release"), [("site", ["-e", "inkfleet_release=0.1.1"], "0.1.1"), ("rollback", [], "0.1.0")]
+)
+def test_another_release_under_load_loses_nothing(fleet, play, playbook, arguments, release):
+    assert programs_of(fleet) == {"0.1.0" if release == "0.1.1" else "0.1.1"}
+    with load(fleet) as got:
+        assert play(playbook, *arguments)["changed"] > 0
+        assert programs_of(fleet) == {release}
+    print(f"{playbook} to {release}: {got[0]}")
+    assert got[0]["requests"] > 10
+    assert (got[0]["lost"], got[0]["different"]) == (0, 0)
+    fleet.wait(lambda: all_up(fleet), 60, "not all services are in rotation")
+
+
+def test_a_drained_host_is_empty_and_comes_back(fleet, play):
+    play("drain", "-e", "inkfleet_host=machine")
+    assert [fleet.show(unit, "ActiveState")[0] for unit in SERVICES] == ["inactive", "inactive"]
+    assert [fleet.show(unit, "Result")[0] for unit in SERVICES] == ["success", "success"]
+    assert play("site")["changed"] > 0
+    fleet.wait(lambda: all_up(fleet), 60, "not all services are in rotation")
+
+
+def test_destroy_leaves_nothing(fleet, play):
+    play("destroy")
+    assert (
+        fleet.run(
+            "sh", "-c", "ls -d /opt/inkfleet /etc/inkfleet /var/lib/inkfleet 2>/dev/null; pgrep inkfleet", check=False
+        ).stdout
+        == ""
+    )
+
+
+def template_of(made: Path, owner: str, sums: Path) -> dict:
+    """The metadata of an instance's template, with the checksum of the package that there is."""
+    resources = json.loads((made / "google" / "resources.json").read_text())
+    template = next(item["body"] for item in resources if item["collection"] == "instanceTemplates" and item["owner"] == owner)
+    metadata = {item["key"]: item["value"] for item in template["properties"]["metadata"]["items"]}
+    digests = dict(reversed(line.split()) for line in sums.read_text().splitlines())
+    return metadata | {"inkfleet-package-sha256": digests[Path(metadata["inkfleet-package"]).name]}
+
+
+# Deliberate break: another checksum, or units that are not in the package.
+@pytest.mark.parametrize("owner", ["gpt2-demo", "gateway"])
+def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, ours, tmp_path, owner):
+    metadata = template_of(ours, owner, packages / "SHA256SUMS")
+    (tmp_path / "attributes.json").write_text(json.dumps(metadata))
+    (tmp_path / "instances.json").write_text("[]")
+    store = tmp_path / "buckets" / "example-project-inkfleet"
+    for folder, files in (("releases", packages.glob("*.tar.gz")), ("weights", (ours / "google" / "weights").iterdir())):
+        (store / folder).mkdir(parents=True)
+        for file in files:
+            (store / folder / file.name).symlink_to(file.resolve())
+    server = programs.Program(
+        fleet.inside(sys.executable, Path(__file__).parent / "fake_google.py", tmp_path, 0), tmp_path / "google.log"
+    )
+    try:
+        address = f"http://{server.wait_listening().address}"
+        settings = [f"INKFLEET_{name}={address}" for name in ("METADATA", "STORAGE", "MONITORING", "COMPUTE")]
+        fleet.run("systemctl", "set-environment", *settings)
+        script = tmp_path / "startup.sh"
+        script.write_text(metadata["startup-script"])
+        with script.open() as text:
+            done = subprocess.run(
+                fleet.within("env", *settings, "bash", "-s"), stdin=text, capture_output=True, text=True, timeout=120, check=False
+            )
+        assert done.returncode == 0, done.stdout + done.stderr
+        again = subprocess.run(
+            fleet.within("env", *settings, "bash", "-s"),
+            input=script.read_text(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert again.returncode == 0, again.stderr
+        if owner == "gateway":
+            assert fleet.ask("http://127.0.0.1:8080/readyz")[0] == 200
+            assert fleet.show("inkfleet-find-services.service", "ActiveState") == ["active"]
+        else:
+            assert suggest(fleet, f"ws://127.0.0.1:9001/{MODEL}")
+            fleet.wait((tmp_path / "series.jsonl").exists, 30, "no saturation is published")
+    finally:
+        server.close()
