@@ -2,6 +2,7 @@
 logs."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -19,7 +20,8 @@ from editor import Editor
 from metrics import Metrics
 from programs import ROOT
 
-MODEL = "gpt2-demo"
+MODEL, AWAY = "gpt2-demo", "gpt2-away"
+ENVIRONMENT = dict(os.environ)  # from before the tests have a cache of their own
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
@@ -36,26 +38,33 @@ def post(address: str, body: dict, headers=()) -> tuple:
 
 
 @pytest.fixture(scope="module")
-def pair(cache, tmp_path_factory):
-    """A service and a gateway to which everything that is counted has happened, with logs of JSON."""
+def fleet_of_two(cache, tmp_path_factory):
+    """Two services behind a gateway, to which everything that is counted has happened, with logs of JSON."""
     folder = tmp_path_factory.mktemp("signals")
     with ExitStack() as stack:
-        service = programs.start_model(MODEL, folder, extra=["--faults", "--log-format", "json"])
-        stack.callback(service.close)
-        service.wait_listening().wait_ready()
-        config = {"listen": "127.0.0.1:0", "routes": [programs.route(MODEL, [service.address])]}
+        services = [programs.start_model(MODEL, folder, extra=["--faults", "--log-format", "json"]) for _ in range(2)]
+        for service in services:
+            stack.callback(service.close)
+            service.wait_listening().wait_ready()
+        routes = [
+            programs.route(MODEL, [service.address for service in services]),
+            programs.route(AWAY, [f"127.0.0.1:{programs.free_port()}"]),
+        ]
+        config = {"listen": "127.0.0.1:0", "routes": routes}
         gateway = programs.start_gateway(config, folder, ["--log-format", "json"])
         stack.callback(gateway.close)
         gateway.wait_listening().wait_ready().wait_serving(MODEL)
-        Metrics(f"http://{gateway.address}").wait("inkfleet_gateway_upstream_probe_ok", lambda well: well == 1)
+        Metrics(f"http://{gateway.address}").wait("inkfleet_gateway_upstream_probe_ok", lambda well: well == 2)
         with Editor(f"ws://{gateway.address}/{MODEL}") as editor:
             editor.complete(id="from an editor", max_tokens=3, traceparent=TRACEPARENT)
-            faults.order(service.address, "out_of_memory")
-            assert editor.finish(editor.ask()).end["code"] == "overloaded"
+            for service in services:
+                faults.order(service.address, "out_of_memory")
+            editor.complete(max_tokens=3)
         ask = {"model": MODEL, "prompt": "Once", "max_tokens": 3}
         assert post(gateway.address, ask)[0] == 200
+        assert post(gateway.address, {**ask, "model": AWAY})[0] == 503
         assert post(gateway.address, ask, {"Origin": "https://elsewhere.example"})[0] == 403
-        yield service, gateway
+        yield services, gateway
 
 
 # ---- metrics ------------------------------------------------------------------------------------------------------------------
@@ -82,9 +91,10 @@ def scraped(program: programs.Program) -> dict:
 
 
 # Deliberate break: a metric that is renamed, or a line of the document that is left out.
-@pytest.mark.parametrize("index, program", [(0, "inkfleet-model"), (1, "inkfleet-gateway")])
-def test_the_document_and_a_scrape_have_the_same_metrics(pair, index, program):
-    assert scraped(pair[index]) == documented(program)
+def test_the_document_and_a_scrape_have_the_same_metrics(fleet_of_two):
+    (service, _), gateway = fleet_of_two
+    assert scraped(service) == documented("inkfleet-model")
+    assert scraped(gateway) == documented("inkfleet-gateway")
 
 
 # ---- pictures and alerts ------------------------------------------------------------------------------------------------------
@@ -108,12 +118,16 @@ def alert_queries() -> list:
 
 @pytest.fixture(scope="module")
 def prometheus_bin():
-    return ROOT / subprocess.check_output([ROOT / "scripts" / "fetch-prometheus"], text=True, timeout=110).strip()
+    script = ROOT / "scripts" / "fetch-prometheus"
+    return ROOT / subprocess.check_output([script], env=ENVIRONMENT, text=True, timeout=110).strip()
 
 
 class Prometheus:
     def __init__(self, bin, targets: dict, folder):
-        jobs = [{"job_name": name, "static_configs": [{"targets": [address]}]} for name, address in targets.items()]
+        jobs = [
+            {"job_name": name, "static_configs": [{"targets": [program.address for program in running]}]}
+            for name, running in targets.items()
+        ]
         config = {"global": {"scrape_interval": "250ms", "scrape_timeout": "250ms"}, "rule_files": [str(ALERTS)], "scrape_configs": jobs}
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
         self.address = f"127.0.0.1:{programs.free_port()}"
@@ -140,8 +154,9 @@ class Prometheus:
 
 
 # Deliberate break: a query for a metric that does not exist.
-def test_all_queries_return_series_from_a_running_fleet(pair, prometheus_bin, tmp_path):
-    targets = {"inkfleet-model": pair[0].address, "inkfleet-gateway": pair[1].address}
+def test_all_queries_return_series_from_a_running_fleet(fleet_of_two, prometheus_bin, tmp_path):
+    services, gateway = fleet_of_two
+    targets = {"inkfleet-model": services, "inkfleet-gateway": [gateway]}
     prometheus = Prometheus(prometheus_bin, targets, tmp_path)
     try:
         end = time.monotonic() + 60
@@ -180,16 +195,16 @@ def ended(program: programs.Program) -> list:
 
 
 # Deliberate break: a gateway that does not pass the traceparent on.
-def test_a_request_has_one_name_from_editor_to_token(pair):
-    service, gateway = pair
+def test_a_request_has_one_name_from_editor_to_token(fleet_of_two):
+    (service, _), gateway = fleet_of_two  # the services share one log
     gate = next(line for line in ended(gateway) if line.get("id") == "from an editor")
     assert gate["trace_id"] == TRACE and gate["message"] == "request completed" and gate["door"] == "protocol"
     (served,) = [line for line in ended(service) if line["trace_id"] == TRACE]
     assert served["request"] == gate["request"] and served["completion_tokens"] == "3"
 
 
-def test_a_header_begins_the_trace_and_the_answer_names_it(pair):
-    service, gateway = pair
+def test_a_header_begins_the_trace_and_the_answer_names_it(fleet_of_two):
+    _, gateway = fleet_of_two
     status, headers = post(gateway.address, {"model": MODEL, "prompt": ["a", "b"], "max_tokens": 2}, {"traceparent": TRACEPARENT[:-1] + "0"})
     assert status == 200 and headers["X-Request-Id"] == TRACE
     lines = [line for line in ended(gateway) if line["trace_id"] == TRACE and line["door"] == "openai"]
@@ -200,7 +215,7 @@ def test_a_header_begins_the_trace_and_the_answer_names_it(pair):
     assert line["trace_id"] == TRACE.replace("0af7", "1bf8")
 
 
-def test_requests_without_a_trace_get_one_each(pair):
-    _, gateway = pair
+def test_requests_without_a_trace_get_one_each(fleet_of_two):
+    _, gateway = fleet_of_two
     ids = [post(gateway.address, {"model": MODEL, "prompt": "a", "max_tokens": 1})[1]["X-Request-Id"] for _ in range(2)]
     assert len(set(ids)) == 2 and all(re.fullmatch("[0-9a-f]{32}", id) for id in ids)
