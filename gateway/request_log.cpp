@@ -20,8 +20,8 @@ void log_ended(const EndedRequest& request) {
                   {"door", std::string(name(order.door))},
                   {"key", order.caller.owner()},
                   {"service", request.service},
-                  {"moves", std::to_string(request.moves)},
-                  {"ms", std::to_string(took.count())}});
+                  {"moves", request.moves},
+                  {"ms", took.count()}});
 }
 
 }  // namespace inkfleet::gateway

@@ -5,17 +5,16 @@
 #include <algorithm>
 #include <cctype>
 
-#include "proto/json.hpp"
-
 namespace inkfleet::net {
 
 namespace {
 
 thread_local const std::initializer_list<LogField>* line_fields = nullptr;
 
-bool is_plain(std::string_view value) {
+bool is_plain(const proto::Json& value) {
+  if (!value.is_string()) return false;
   constexpr std::string_view kOthers = "._:/-";
-  return std::ranges::all_of(value, [&](unsigned char c) {
+  return std::ranges::all_of(value.get_ref<const std::string&>(), [&](unsigned char c) {
     return (c < 0x80 && std::isalnum(c)) || kOthers.find(static_cast<char>(c)) != kOthers.npos;
   });
 }
@@ -35,12 +34,12 @@ std::initializer_list<LogField> fields_of_line() {
 
 std::string fields_as_text(std::initializer_list<LogField> fields) {
   std::string text;
-  for (const auto& [name, value] : fields) {
-    if (value.empty()) continue;
+  for (const auto& field : fields) {
+    if (field.absent()) continue;
     text += " ";
-    text += name;
+    text += field.name;
     text += "=";
-    text += is_plain(value) ? value : proto::dump_json(value);
+    text += is_plain(field.value) ? field.value.get<std::string>() : proto::dump_json(field.value);
   }
   return text;
 }

@@ -6,12 +6,17 @@
 #include <string>
 #include <string_view>
 
+#include "proto/json.hpp"
+
 namespace inkfleet::net {
 
 /// What a log line says beside its message.
 struct LogField {
   std::string_view name;
-  std::string value;  ///< empty: left out
+  proto::Json value;  ///< text or a number
+
+  /// Empty text is left out.
+  [[nodiscard]] bool absent() const { return value == ""; }
 };
 
 /// Logs an event with fields. As text: "message name=value name=value", odd values as JSON strings; as JSON,

@@ -48,8 +48,8 @@ class JsonFormatter : public spdlog::formatter {
     json line{{"time", std::chrono::duration_cast<Seconds>(message.time.time_since_epoch()).count()},
               {"level", std::string_view(spdlog::level::to_string_view(message.level).data())},
               {"message", std::string_view(message.payload.data(), message.payload.size())}};
-    for (const auto& [name, value] : fields_of_line()) {
-      if (!value.empty()) line[std::string(name)] = value;
+    for (const auto& field : fields_of_line()) {
+      if (!field.absent()) line[std::string(field.name)] = field.value;
     }
     const auto text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());

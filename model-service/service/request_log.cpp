@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "net/log_event.hpp"
 #include "proto/error_code.hpp"
 #include "proto/traceparent.hpp"
@@ -12,8 +14,9 @@ namespace {
 
 using proto::trace_id_of;
 
-std::string milliseconds(double time) {
-  return fmt::format("{:.1f}", time);
+/// With one digit after the point.
+double milliseconds(double time) {
+  return std::round(time * 10) / 10;
 }
 
 }  // namespace
@@ -24,9 +27,9 @@ void log_completed(const proto::Completed& completed, const std::optional<std::s
   net::log_event(spdlog::level::info, "request completed",
                  {{"trace_id", trace_id_of(traceparent)},
                   {"request", completed.id},
-                  {"prompt_tokens", std::to_string(usage.prompt_tokens)},
-                  {"cached_tokens", std::to_string(usage.cached_tokens)},
-                  {"completion_tokens", std::to_string(usage.completion_tokens)},
+                  {"prompt_tokens", usage.prompt_tokens},
+                  {"cached_tokens", usage.cached_tokens},
+                  {"completion_tokens", usage.completion_tokens},
                   {"queue_ms", milliseconds(timing.queue)},
                   {"prefill_ms", milliseconds(timing.prefill)},
                   {"decode_ms", milliseconds(timing.decode)}});

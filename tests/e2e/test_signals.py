@@ -200,7 +200,7 @@ def test_a_request_has_one_name_from_editor_to_token(fleet_of_two):
     gate = next(line for line in ended(gateway) if line.get("id") == "from an editor")
     assert gate["trace_id"] == TRACE and gate["message"] == "request completed" and gate["door"] == "protocol"
     (served,) = [line for line in ended(service) if line["trace_id"] == TRACE]
-    assert served["request"] == gate["request"] and served["completion_tokens"] == "3"
+    assert served["request"] == gate["request"] and served["completion_tokens"] == 3
 
 
 def test_a_header_begins_the_trace_and_the_answer_names_it(fleet_of_two):
