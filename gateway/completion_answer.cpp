@@ -21,8 +21,9 @@ net::HttpResponse stream_head() {
 
 }  // namespace
 
-CompletionAnswer::CompletionAnswer(Relay& relay, CompletionRequest request, Caller caller, std::string id,
-                                   std::int64_t created, std::function<void()> changed, Clock::time_point now)
+CompletionAnswer::CompletionAnswer(Relay& relay, CompletionRequest request, const Caller& caller,
+                                   std::string id, std::int64_t created, std::function<void()> changed,
+                                   Clock::time_point now)
     : relay_(relay),
       completion_(std::move(request), std::move(id), created),
       trace_id_(proto::trace_id_of(caller.traceparent)),

@@ -17,7 +17,7 @@ class CompletionAnswer : public net::HttpAnswer {
  public:
   /// Asks at once. `id` and `created` are what the answer is called and when it was begun, in seconds since
   /// 1970.
-  CompletionAnswer(Relay& relay, CompletionRequest request, Caller caller, std::string id,
+  CompletionAnswer(Relay& relay, CompletionRequest request, const Caller& caller, std::string id,
                    std::int64_t created, std::function<void()> changed, Clock::time_point now);
 
   Part take() override;

@@ -49,7 +49,7 @@ std::variant<net::AnswerFactory, net::HttpResponse> OpenAiDoor::complete(std::st
   auto id = fmt::format("cmpl-{:016x}{:016x}", random_(), random_());
   return [this, request = std::move(request), caller = std::move(caller),
           id = std::move(id)](auto changed) mutable {
-    return std::make_unique<CompletionAnswer>(relay_, std::move(request), std::move(caller), std::move(id),
+    return std::make_unique<CompletionAnswer>(relay_, std::move(request), caller, std::move(id),
                                               seconds_since_1970(), std::move(changed), Clock::now());
   };
 }

@@ -46,7 +46,7 @@ inline constexpr IntRange kDeadlineMs{100, 600'000};
 // What one request of the OpenAI-compatible door may hold.
 inline constexpr std::size_t kCompletionPrompts = 32;
 inline constexpr std::size_t kCompletionChoices = 128;
-inline constexpr std::size_t kCompletionPromptBytes = 64 * 1024;  ///< of one prompt as JSON
+inline constexpr std::size_t kCompletionPromptBytes = 64 * kKiB;  ///< of one prompt as JSON
 
 // Behaviour of a connection.
 inline constexpr std::size_t kLiveRequestsPerEditor = 16;
