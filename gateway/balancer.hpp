@@ -17,12 +17,10 @@ using Clock = std::chrono::steady_clock;
 /// the time is passed in.
 ///
 /// - Sticky: a document goes to the service that rendezvous hashing (Thaler and Ravishankar 1998) gives it,
-/// whose
-///   cache knows its text, as long as that one has no more than its bounded share of the load (Mirrokni et
-///   al. 2016); everything else, and what spills over, to the one with the least to do.
+///   whose cache knows its text, as long as that one has no more than its bounded share of the load (Mirrokni
+///   et al. 2016); everything else, and what spills over, to the one with the least to do.
 /// - A service that fails fast looks idle and would draw everything to it; so each failure counts as work it
-/// still has,
-///   which fades.
+///   still has, which fades.
 /// - A service that has just come gets its share step by step.
 /// - A service whose probe fails gets nothing while another answers.
 class Balancer {

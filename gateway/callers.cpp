@@ -1,9 +1,8 @@
 #include "gateway/callers.hpp"
 
-#include <fmt/format.h>
-#include <openssl/sha.h>
+#include <span>
 
-#include <array>
+#include "net/sha256.hpp"
 
 namespace inkfleet::gateway {
 
@@ -19,11 +18,8 @@ void Callers::leave(const Caller& caller) {
 
 std::string client_of(const Caller& caller) {
   constexpr std::size_t kBytes = 7;  // collisions among a million callers are unlikely
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(caller.name.data()), caller.name.size(), digest.data());
-  std::string hex;
-  for (std::size_t i = 0; i < kBytes; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  const auto digest = net::sha256(caller.name);
+  return net::hexadecimal(std::span(digest).first(kBytes));
 }
 
 }  // namespace inkfleet::gateway

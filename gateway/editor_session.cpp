@@ -1,13 +1,12 @@
 #include "gateway/editor_session.hpp"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
+#include "net/sha256.hpp"
 #include "proto/parse.hpp"
 
 namespace inkfleet::gateway {
@@ -25,20 +24,12 @@ bool ends_request(const proto::ServerFrame& frame) {
   return std::holds_alternative<proto::Completed>(frame) || std::holds_alternative<proto::Error>(frame);
 }
 
-std::string sha256(const std::string& text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::string hex;
-  for (const auto byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
-}
-
 }  // namespace
 
 std::string document_of(std::uint64_t connection, const std::string& document) {
   const auto prefix = fmt::format("c{}:", connection);
   if (prefix.size() + document.size() <= proto::limits::kDocumentBytes) return prefix + document;
-  return prefix + "sha256:" + sha256(document);
+  return prefix + "sha256:" + net::hexadecimal(net::sha256(document));
 }
 
 EditorSession::EditorSession(Relay& relay, std::string model, Caller caller, std::uint64_t connection,

@@ -6,7 +6,7 @@
 
 #include "gateway/router.hpp"
 
-/// Messages of the existing editors (protocol.md, section 4), read once and valid from there.
+/// Messages of the existing editors (docs/protocol.md, "Existing editors"), read once and valid from there.
 namespace inkfleet::gateway {
 
 struct LegacyRequest {

@@ -1,16 +1,16 @@
 #include "gateway/page.hpp"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
-#include <array>
 #include <boost/beast/http/rfc7230.hpp>
 #include <filesystem>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
 #include "net/file.hpp"
 #include "net/responses.hpp"
+#include "net/sha256.hpp"
 
 namespace inkfleet::gateway {
 
@@ -55,12 +55,10 @@ std::string_view type_of(const fs::path& file) {
   return "application/octet-stream";
 }
 
+/// Half of the SHA-256: long enough to tell two versions of a file apart.
 std::string digest_of(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  std::string hex;
-  for (std::size_t i = 0; i < digest.size() / 2; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  const auto digest = net::sha256(bytes);
+  return net::hexadecimal(std::span(digest).first(digest.size() / 2));
 }
 
 /// Whether a list such as "gzip;q=0.5, br" has this encoding, and not with a weight of nothing.

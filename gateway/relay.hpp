@@ -180,6 +180,12 @@ class Relay {
 
   using Outcome = Balancer::Outcome;
 
+  static constexpr std::string_view kCompleted = "completed";
+  static constexpr std::string_view kAbandoned = "abandoned";
+
+  // Each service that gets a request gets it under another name, so that what an earlier one still says about
+  // it is told apart.
+  static std::string service_id(Ticket ticket, int attempt);
   static std::string document_of(const Order& order);
   std::optional<proto::Error> refusal(const Order& order, const Upstream* upstream) const;
   Upstream* choose(const std::string& model, std::string document, Clock::time_point now,
@@ -200,7 +206,10 @@ class Relay {
   void park(Request& request, std::string_view why, Outcome outcome, proto::Error error,
             Clock::time_point now);
   void go_on(Live::iterator at, Upstream& next, std::string_view why, Clock::time_point now);
-  void unpark(Live::iterator at, Clock::time_point now);
+  void unpark(Ticket ticket, Clock::time_point now);
+  void end_late(Ticket ticket, Clock::time_point now);
+  void move_silent(Ticket ticket, Clock::time_point now);
+  static void tell_service_to_stop(const Request& request);
   void complete_without_service(Live::iterator at, Clock::time_point now);
   void end(Live::iterator at, proto::ServerFrame last, std::string_view outcome, Outcome service,
            Clock::time_point now);

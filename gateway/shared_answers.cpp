@@ -1,9 +1,10 @@
 #include "gateway/shared_answers.hpp"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <utility>
+
+#include "net/sha256.hpp"
 
 namespace inkfleet::gateway {
 namespace {
@@ -42,9 +43,7 @@ SharedAnswers::Key SharedAnswers::key_of(const LegacyRequest& request, const std
       fmt::format("{}:{}{}:{}{}:{}{} {} {:a} {} {:a}", owner.size(), owner, request.model.size(),
                   request.model, request.prompt.size(), request.prompt, request.batch_size, request.length,
                   request.temperature, request.top_k, request.top_p);
-  Key key;
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), key.data());
-  return key;
+  return net::sha256(text);
 }
 
 SharedAnswers::Ticket SharedAnswers::ask(const LegacyRequest& request, const Caller& caller,

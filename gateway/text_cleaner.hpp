@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-/// What the existing editors are shown of a model's text (protocol.md, section 4).
+/// What the existing editors are shown of a model's text (docs/protocol.md, "Existing editors").
 namespace inkfleet::gateway {
 
 /// As Python's str.strip() does, Unicode white space included.

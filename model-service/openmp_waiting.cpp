@@ -1,8 +1,9 @@
-// Starts the program again with GOMP_SPINCOUNT set, unless it or OMP_WAIT_POLICY is set already. A step has
-// some two hundred parallel regions. Threads that sleep between them cost a step a third of its time
-// (gpt2-medium, int8, 2 threads: a request of 40 tokens 0.99 s, 5 of them 1.31 s, 32 of them 3.29 s; with
-// this 0.64, 0.80 and 2.11 s); threads that spin for as long as libgomp lets them by default starve the I/O
-// thread when nothing is to be done. The library reads the variable when it is initialised.
+// Starts the program again with GOMP_SPINCOUNT set, unless it or OMP_WAIT_POLICY is set already. A step in
+// fp32 or bf16 has some two hundred parallel regions. Threads that sleep between so many cost a step a third
+// of its time (gpt2-medium, 2 threads, int8 when it had them too: a request of 40 tokens 0.99 s, 5 of them
+// 1.31 s, 32 of them 3.29 s; with this 0.64, 0.80 and 2.11 s); threads that spin for as long as libgomp lets
+// them by default starve the I/O thread when nothing is to be done. The library reads the variable when it is
+// initialised.
 //
 // So this runs before any library is: the first start then costs milliseconds, where libtorch's constructors
 // alone take 0.2 s. No library may be called yet but for the system call, nor a sanitizer.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <boost/beast/http/rfc7230.hpp>
@@ -94,7 +93,7 @@ KeyStore KeyStore::parse(std::string_view file, std::string_view text) {
     if (key.empty()) fail("expected a name, a space and a key");
     if (!is_name(name)) fail(fmt::format("expected a name of up to {} of A-Z a-z 0-9 . _ -", kNameBytes));
     if (!is_key(key)) fail("expected a key of " + key_form());
-    const auto digest = digest_of(key);
+    const auto digest = sha256(key);
     if (keys.has(digest)) fail("this key is in the file already");
     keys.entries_.push_back({std::string(name), digest});
   }
@@ -105,18 +104,12 @@ KeyStore KeyStore::parse(std::string_view file, std::string_view text) {
   return keys;
 }
 
-KeyStore::Digest KeyStore::digest_of(std::string_view key) {
-  Digest digest;
-  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest.data());
-  return digest;
-}
-
-bool KeyStore::has(const Digest& digest) const {
+bool KeyStore::has(const Sha256& digest) const {
   return std::ranges::find(entries_, digest, &Entry::digest) != entries_.end();
 }
 
 std::optional<std::string> KeyStore::name_of(std::string_view key) const {
-  const auto digest = digest_of(key);
+  const auto digest = sha256(key);
   const Entry* found = nullptr;
   for (const auto& entry : entries_) {
     if (CRYPTO_memcmp(entry.digest.data(), digest.data(), digest.size()) == 0) found = &entry;

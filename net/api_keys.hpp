@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "net/http_app.hpp"
+#include "net/sha256.hpp"
 
 namespace inkfleet::net {
 
@@ -25,13 +25,11 @@ class KeyStore {
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  using Digest = std::array<unsigned char, 32>;
   struct Entry {
     std::string name;
-    Digest digest;
+    Sha256 digest;
   };
-  static Digest digest_of(std::string_view key);
-  [[nodiscard]] bool has(const Digest& digest) const;
+  [[nodiscard]] bool has(const Sha256& digest) const;
 
   std::vector<Entry> entries_;
 };

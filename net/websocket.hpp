@@ -16,9 +16,7 @@ namespace inkfleet::net {
 enum class CloseCode : std::uint16_t {
   kNormal = 1000,
   kGoingAway = 1001,
-  kUnsupportedData = 1003,
   kPolicyViolation = 1008,
-  kMessageTooBig = 1009,
   kInternalError = 1011,
   kServiceRestart = 1012,
   kTryAgainLater = 1013,

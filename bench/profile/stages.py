@@ -3,7 +3,7 @@
 samples of the measured steps into stages. CPU milliseconds a step, as a Markdown table.
 
     ninja -C build/release profile_step
-    bench/profile/stages.py --program build/release/bench/profile/profile_step --model build/models/gpt2-medium-random
+    bench/profile/stages.py --program build/release/bin/profile_step --model build/models/gpt2-medium-random
 """
 
 import argparse

@@ -28,7 +28,7 @@ constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
 
 class Conversation {
  public:
-  Conversation(asio::io_context& context, const Url& url, const std::string& key)
+  Conversation(asio::io_context& context, const net::WebSocketUrl& url, const std::string& key)
       : url_(url), key_(key), resolver_(context), socket_(context) {}
 
   asio::awaitable<void> run(const proto::Suggest& request, const FrameHandler& on_frame) {
@@ -43,7 +43,7 @@ class Conversation {
 
  private:
   void check(const beast::error_code& error, const std::string& what) const {
-    if (error) throw std::runtime_error(url_.authority + ": " + what + ": " + error.message());
+    if (error) throw std::runtime_error(url_.authority() + ": " + what + ": " + error.message());
   }
 
   asio::awaitable<void> connect() {
@@ -65,9 +65,9 @@ class Conversation {
       if (!key_.empty()) request.set(beast::http::field::authorization, std::string("Bearer ").append(key_));
     }));
     websocket::response_type response;
-    const auto [error] = co_await socket_.async_handshake(response, url_.authority, url_.target, kUse);
+    const auto [error] = co_await socket_.async_handshake(response, url_.authority(), url_.path, kUse);
     if (error == websocket::error::upgrade_declined) {
-      throw std::runtime_error(url_.authority + url_.target + ": " + std::to_string(response.result_int()) +
+      throw std::runtime_error(url_.authority() + url_.path + ": " + std::to_string(response.result_int()) +
                                " " + response.body());
     }
     check(error, "no WebSocket");
@@ -81,7 +81,7 @@ class Conversation {
       check(error, "the connection broke");
       const std::string_view text(static_cast<const char*>(buffer.data().data()), buffer.size());
       const auto frame = proto::parse_server_frame(text);
-      if (!frame) throw std::runtime_error(url_.authority + " answers with something else than frames");
+      if (!frame) throw std::runtime_error(url_.authority() + " answers with something else than frames");
       more = on_frame(*frame, text);
       buffer.clear();
     }
@@ -89,11 +89,11 @@ class Conversation {
 
   std::string goodbye() const {
     const auto& reason = socket_.reason();
-    return url_.authority + " closed the connection (" + std::to_string(reason.code) + ") " +
+    return url_.authority() + " closed the connection (" + std::to_string(reason.code) + ") " +
            std::string(reason.reason.data(), reason.reason.size());
   }
 
-  const Url& url_;
+  const net::WebSocketUrl& url_;
   const std::string& key_;
   tcp::resolver resolver_;
   Socket socket_;
@@ -101,7 +101,7 @@ class Conversation {
 
 }  // namespace
 
-void converse(const Url& url, const std::string& key, const proto::Suggest& request,
+void converse(const net::WebSocketUrl& url, const std::string& key, const proto::Suggest& request,
               const FrameHandler& on_frame) {
   asio::io_context context;
   Conversation conversation(context, url, key);

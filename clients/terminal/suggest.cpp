@@ -27,7 +27,7 @@ void report(const proto::Completed& completed) {
       completed.usage.completion_tokens, queue + prefill + decode, queue, prefill, decode);
 }
 
-void show_json(const Url& url, const std::string& key, const Options& options) {
+void show_json(const net::WebSocketUrl& url, const std::string& key, const Options& options) {
   converse(url, key, options.request, [](const proto::ServerFrame& frame, std::string_view text) {
     std::printf("%.*s\n", static_cast<int>(text.size()), text.data());
     std::fflush(stdout);
@@ -35,7 +35,7 @@ void show_json(const Url& url, const std::string& key, const Options& options) {
   });
 }
 
-void show_text(const Url& url, const std::string& key, const Options& options) {
+void show_text(const net::WebSocketUrl& url, const std::string& key, const Options& options) {
   const int suggestions = options.request.n;
   std::unique_ptr<Screen> screen;
   converse(url, key, options.request, [&](const proto::ServerFrame& frame, std::string_view) {
@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   const auto [options, exit_code] = read_command_line(argc, argv);
   if (!options) return exit_code;
   try {
-    const Url url = parse_url(options->url);
+    const auto url = inkfleet::net::parse_websocket_url("URL", options->url);
     const auto key = options->key_file.empty() ? "" : inkfleet::net::load_own_key(options->key_file);
     options->json ? show_json(url, key, *options) : show_text(url, key, *options);
     return 0;

@@ -17,6 +17,7 @@ READY = "/readyz"  # new work may come: load balancers, readiness
 LOAD_S = 120  # from start to ready, for what is new to a machine
 DRAIN_S = 30
 GOODBYE_S = 10  # beside the drain, until a program is gone
+NO_GPU_UP_TO = (0, 1)  # releases whose inkfleet-model has no engine for GPUs, and refuses to start on one
 
 
 class Wrong(Exception):
@@ -110,6 +111,7 @@ class Fleet:
         fleet = Fleet(data, models, packages)
         check_names(fleet)
         check_replicas(fleet)
+        check_devices(fleet)
         check_weights(fleet)
         check_hosts(fleet)
         check_balancer(fleet)
@@ -183,6 +185,13 @@ def check_replicas(fleet: Fleet) -> None:
     for place, replicas in places.items():
         if replicas["min"] > replicas["max"]:
             raise Wrong(f"{place}.replicas: min is {replicas['min']}, more than max, {replicas['max']}")
+
+
+def check_devices(fleet: Fleet) -> None:
+    major, minor, _ = fleet.release.split(".", 2)
+    for model in fleet.models:
+        if model.on_gpu and (int(major), int(minor)) <= NO_GPU_UP_TO:
+            raise Wrong(f"{model.name}.device.kind: gpu, but release {fleet.release} has no engine for GPUs; take cpu")
 
 
 def check_weights(fleet: Fleet) -> None:

@@ -1,5 +1,6 @@
 #include "model-service/engine/block_pool.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -15,6 +16,7 @@ BlockId BlockPool::allocate() {
   const BlockId block = free_.back();
   free_.pop_back();
   references_[static_cast<std::size_t>(block)] = 1;
+  first_unused_ = std::max(first_unused_, block + 1);
   return block;
 }
 

@@ -15,6 +15,9 @@ class BlockPool {
   [[nodiscard]] int total() const { return static_cast<int>(references_.size()); }
   [[nodiscard]] int available() const { return static_cast<int>(free_.size()); }
 
+  /// Blocks from this one on have never been allocated: what is free again is taken first.
+  [[nodiscard]] BlockId first_unused() const { return first_unused_; }
+
   /// A block with one reference. At least one must be available.
   BlockId allocate();
 
@@ -29,6 +32,7 @@ class BlockPool {
  private:
   std::vector<int> references_;
   std::vector<BlockId> free_;
+  BlockId first_unused_ = 0;
 };
 
 /// Blocks of one sequence in position order, released when it goes away. The pool must outlive it.

@@ -1,5 +1,6 @@
 #include "model-service/engine/engine.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -45,7 +46,7 @@ void Engine::post(Order order) {
 
 void Engine::run(StepModel& model) {
   Events events;
-  while (wait_for_orders()) {
+  while (wait_for_orders(model)) {
     for (auto& order : taken_) take(order, events);
     taken_.clear();
     step(model, events);
@@ -55,11 +56,28 @@ void Engine::run(StepModel& model) {
 }
 
 // False when it is time to stop.
-bool Engine::wait_for_orders() {
+bool Engine::wait_for_orders(StepModel& model) {
+  const auto awaited = [this] { return stopping_ || !mailbox_.empty() || !scheduler_.idle(); };
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return stopping_ || !mailbox_.empty() || !scheduler_.idle(); });
+  while (!awaited()) {
+    if (prepared_blocks_ == blocks_to_prepare(model.shape())) {
+      wake_.wait(lock, awaited);
+      break;
+    }
+    lock.unlock();
+    model.prepare_block(prepared_blocks_++);
+    lock.lock();
+  }
   std::swap(mailbox_, taken_);
   return !stopping_;
+}
+
+// Memory for another text of full length, beyond what was ever used.
+int Engine::blocks_to_prepare(const ModelShape& shape) {
+  const int used = scheduler_.first_unused_block();
+  prepared_blocks_ = std::max(prepared_blocks_, used);
+  return std::max(prepared_blocks_,
+                  std::min(used + shape.context_length / shape.block_tokens, shape.kv_blocks));
 }
 
 void Engine::take(Order& order, Events& events) {
@@ -92,10 +110,9 @@ void Engine::step(StepModel& model, Events& events) {
   } catch (const std::exception& failure) {
     const auto kind = on_failure_(failure);
     if (kind == StepFailure::kOutOfMemory && copied) {
-      scheduler_.shed(Clock::now(), events);
+      scheduler_.shed(events);
     } else {
-      scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", Clock::now(),
-                      events);
+      scheduler_.fail(proto::ErrorCode::kInternal, "the model could not compute this step", events);
     }
   }
 }

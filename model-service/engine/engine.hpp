@@ -71,7 +71,8 @@ class Engine {
   using Order = std::variant<Request, Warmup, CancelOrder, AcceptOrder, AbandonOrder>;
 
   void post(Order order);
-  bool wait_for_orders();
+  bool wait_for_orders(StepModel& model);
+  int blocks_to_prepare(const ModelShape& shape);
   void take(Order& order, Events& events);
   void step(StepModel& model, Events& events);
   void beat();
@@ -91,6 +92,7 @@ class Engine {
 
   std::atomic<StepNumber> steps_{0};  // of the scheduler, for who gives an order
   std::vector<Order> taken_;          // engine thread: the mailbox's other buffer
+  int prepared_blocks_ = 0;           // engine thread: those below have been used or prepared
 };
 
 }  // namespace inkfleet::engine

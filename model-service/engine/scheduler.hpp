@@ -120,15 +120,17 @@ class Scheduler {
   void commit(std::span<const float> logits, TimePoint now, Events& events);
 
   /// The step could not be computed: every request that took part in it ends with this error.
-  void fail(proto::ErrorCode code, std::string_view message, TimePoint now, Events& events);
+  void fail(proto::ErrorCode code, std::string_view message, Events& events);
 
   /// The step could not be computed for want of memory, its copies were. The requests whose prompts it fed
   /// end with `overloaded`, and what only decoded is planned again; where all did the one or the other, all
   /// end. The prefix cache gives up what nobody uses.
-  void shed(TimePoint now, Events& events);
+  void shed(Events& events);
 
   [[nodiscard]] bool idle() const { return queue_.empty() && running_.empty() && warmups_.empty(); }
   [[nodiscard]] Load load() const;
+  /// Blocks from this one on have never been used.
+  [[nodiscard]] BlockId first_unused_block() const { return pool_.first_unused(); }
   /// Steps computed so far.
   [[nodiscard]] StepNumber steps() const { return steps_; }
 

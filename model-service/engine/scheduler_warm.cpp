@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model-service/engine/scheduler.hpp"
+#include "proto/limits.hpp"
 
 namespace inkfleet::engine {
 namespace {
@@ -12,8 +13,6 @@ using State = Suggestion::State;
 
 /// Tokens of completed requests that an `accept` can still name: 4 MiB.
 constexpr std::size_t kCompletedTokens = std::size_t{1} << 20U;
-
-constexpr std::chrono::milliseconds kRetryAfter{1000};
 
 /// After this time nobody types that text any more.
 constexpr std::chrono::seconds kWarmupPatience{60};
@@ -84,7 +83,7 @@ void Scheduler::expire_warmups(TimePoint now, Events& events) {
 
 void Scheduler::end_warmup(WarmingPrompt& warming, ErrorCode code, std::string message, Events& events) {
   proto::Error error{.code = code, .message = std::move(message), .frame = "prefill"};
-  if (code == ErrorCode::kOverloaded) error.retry_after = kRetryAfter;
+  if (code == ErrorCode::kOverloaded) error.retry_after = proto::limits::kRetryAfter;
   events.push_back({warming.warmup.key, std::move(error)});
 }
 

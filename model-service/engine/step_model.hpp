@@ -45,6 +45,10 @@ class StepModel {
 
   /// Copies keys and values of a whole block.
   virtual void copy_block(BlockId from, BlockId to) = 0;
+
+  /// Asks the system for the memory of a block that nobody has used yet: at its first use, in the middle of a
+  /// step, that takes long. Called while there is nothing else to do.
+  virtual void prepare_block(BlockId /*block*/) {}
 };
 
 }  // namespace inkfleet::engine

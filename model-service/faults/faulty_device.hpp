@@ -20,6 +20,7 @@ class FaultyModel : public engine::StepModel {
   }
 
   void copy_block(engine::BlockId from, engine::BlockId to) override { model_.copy_block(from, to); }
+  void prepare_block(engine::BlockId block) override { model_.prepare_block(block); }
 
  private:
   engine::StepModel& model_;

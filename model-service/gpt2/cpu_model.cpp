@@ -169,6 +169,10 @@ void CpuModel::copy_block(engine::BlockId from, engine::BlockId to) {
   parts_->cache.copy(from, to);
 }
 
+void CpuModel::prepare_block(engine::BlockId block) {
+  parts_->cache.prepare(block);
+}
+
 std::unique_ptr<CpuModel> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
   if (!can_compute(options.dtype)) {
     throw std::runtime_error(

@@ -53,4 +53,12 @@ void KvCache::copy(engine::BlockId from, engine::BlockId to) {
   std::memcpy(data_ + to * block_stride_, data_ + from * block_stride_, block_stride_);
 }
 
+void KvCache::prepare(engine::BlockId block) {
+  constexpr std::size_t kPage = 4096;
+  const std::size_t begin = block * block_stride_ / kPage * kPage;
+  const std::size_t end = std::min<std::size_t>((block + 1) * block_stride_, mapped_bytes_);
+  // Refused by kernels before 5.14: then the first use does it.
+  static_cast<void>(::madvise(data_ + begin, end - begin, MADV_POPULATE_WRITE));
+}
+
 }  // namespace inkfleet::gpt2

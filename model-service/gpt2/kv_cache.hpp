@@ -28,6 +28,8 @@ class KvCache {
   [[nodiscard]] void* values(int layer) const;
 
   void copy(engine::BlockId from, engine::BlockId to);
+  /// Has the system give the block's memory now rather than at its first use. Keeps what is in it.
+  void prepare(engine::BlockId block);
 
  private:
   KvType type_;

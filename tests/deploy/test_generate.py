@@ -211,6 +211,12 @@ MISTAKES = {
     ),
     "keys that nobody asks for": ("settings: {}", "settings: {auth: {key_file: keys}}", "balancer.routes"),
     "a port that the gateway has": ("port: 9001", "port: 8081", "gateway.admin_port"),
+    "a GPU that the release cannot use": (
+        "device: {kind: cpu, machine_type: c3-standard-4, threads: 2}",
+        "device: {kind: gpu, machine_type: g2-standard-4, accelerator: nvidia-l4}",
+        "gpt2-demo.device.kind: gpu, but release 0.1.0 has no engine for GPUs",
+    ),
+    "a step that would look like a hang": ("limits: {cache_mb: 256}", "limits: {max_step_ms: 2000}", r"limits\.max_step_ms: 2000"),
 }
 
 

@@ -1,5 +1,5 @@
 """Health that does not lie: every fault a real service can be ordered to have, and what is seen of it from outside.
-Each test has a service of its own. Times are the contract's (section 6), on this client's clock."""
+Each test has a service of its own. Times are those of docs/operations.md, on this client's clock."""
 
 import time
 

@@ -12,13 +12,17 @@ constexpr int kPanelStep = kPanelColumns * kLaneDepth;  // bytes of a panel for 
 constexpr int kCacheLine = 64;
 /// Weights of this panel are asked for so far ahead.
 constexpr int kPrefetchBytes = 4096;
-/// Where a page of 4 KiB begins, the machine's own prefetching stops; it takes up the page after next when it sees its
-/// first lines asked for.
+/// And those that a step reads once: they come past the outer caches, which could not keep them until the
+/// next step.
+constexpr int kStreamBytes = 6144;
+/// Where a page of 4 KiB begins, the machine's own prefetching stops; it takes up the page after next when it
+/// sees its first lines asked for.
 constexpr int kPageLines = 4;
 constexpr int kPageSteps = 4096 / kPanelStep;
 
-/// Asks for the next panel while sums over this one are made, spread evenly over all passes over it, so that memory is
-/// not idle while what the later passes need is in the cache already. Not worth its instructions with one pass.
+/// Asks for the next panel while sums over this one are made, spread evenly over all passes over it, so that
+/// memory is not idle while what the later passes need is in the cache already. Not worth its instructions
+/// with one pass.
 class NextPanel {
  public:
   NextPanel(const std::int8_t* panel, int depth, int pass, int passes)
@@ -74,7 +78,8 @@ static RowScale quantize_row(const float* x, int width, std::uint8_t* out) {
   return row;
 }
 
-/// Some of a product: rows from `row`, vectors of columns from `vec`, inputs (divided by kLaneDepth) begin..end.
+/// Some of a product: rows from `row`, vectors of columns from `vec`, inputs (divided by kLaneDepth)
+/// begin..end.
 struct Part {
   int row;
   int vec;
@@ -85,10 +90,13 @@ struct Part {
 /// Which rows use a panel's weights.
 enum class Turn { kAlone, kFirst, kLast };
 
-/// Rows rows times Vecs vectors of columns, in registers. Where two tiles take turns, sums are taken from `kept`
-/// [Rows][Vecs] unless these are the first inputs, and left there unless they are the last; alone, a tile takes all.
+/// Rows rows times Vecs vectors of columns, in registers. Where two tiles take turns, sums are taken from
+/// `kept` [Rows][Vecs] unless these are the first inputs, and left there unless they are the last; alone, a
+/// tile takes all.
 template <int Rows, int Vecs, Turn kTurn>
 static inline void multiply_tile(const Int8Product& p, const Part& part, IntVec* kept, NextPanel next) {
+  constexpr bool kAsks = kTurn != Turn::kLast;
+  constexpr bool kStreams = kTurn == Turn::kFirst || Rows <= kTileRows;
   IntVec sums[Rows][Vecs];
   for (int r = 0; r < Rows; ++r) {
     const std::int32_t zero_point = p.row_scales[part.row + r].zero_point;
@@ -103,10 +111,12 @@ static inline void multiply_tile(const Int8Product& p, const Part& part, IntVec*
   for (int d = part.begin; d < part.end; ++d, x += kLaneDepth, w += kPanelStep) {
     IntVec weights[Vecs];
     for (int v = 0; v < Vecs; ++v) {
-      weights[v] = load_ints(w + v * kLanes * kLaneDepth);
-      if constexpr (kTurn != Turn::kLast) __builtin_prefetch(w + v * kLanes * kLaneDepth + kPrefetchBytes);
+      const std::int8_t* const lanes = w + v * kLanes * kLaneDepth;
+      weights[v] = load_ints(lanes);
+      if constexpr (kAsks && kStreams) __builtin_prefetch(lanes + kStreamBytes, 0, 0);
+      if constexpr (kAsks && !kStreams) __builtin_prefetch(lanes + kPrefetchBytes);
     }
-    if (kTurn != Turn::kLast && d % kPageSteps == 0) {
+    if (kAsks && !kStreams && d % kPageSteps == 0) {
       for (int line = 0; line < kPageLines; ++line) {
         __builtin_prefetch(w + 2 * kPrefetchBytes + line * kCacheLine, 0, 2);
       }

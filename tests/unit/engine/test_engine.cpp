@@ -1,4 +1,5 @@
 #include <future>
+#include <numeric>
 #include <thread>
 
 #include "model-service/engine/engine.hpp"
@@ -126,6 +127,50 @@ TEST_F(EngineTest, AnAbandonedRequestHearsNothingMore) {
   engine.abandon(1);  // unknown: nothing happens
   submit(2, 5);
   ASSERT_TRUE(wait_for([this] { return transcripts[2].ended(); }));
+}
+
+/// Notes which blocks it was told to prepare.
+class PreparingModel : public RememberingModel {
+ public:
+  using RememberingModel::RememberingModel;
+  void prepare_block(BlockId block) override {
+    const std::lock_guard lock(mutex);
+    prepared.push_back(block);
+    changed.notify_all();
+  }
+  bool wait_for(std::size_t count) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, [&] { return prepared.size() >= count; });
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<BlockId> prepared;
+};
+
+// An idle engine has the memory of one more text's blocks ready, each block once and none that is not there.
+// Turns red when: blocks_to_prepare() counts from 0 instead of from what was used, or leaves out the limit.
+TEST(IdleEngine, PreparesBlocksAheadOfWhatWasUsed) {
+  const ModelShape shape{
+      .vocab_size = 257, .context_length = 128, .block_tokens = 4, .kv_blocks = 50, .end_of_text = 256};
+  const ByteTokenizer tokenizer;
+  CountingObserver observer;
+  PreparingModel model(shape);
+  Engine engine(
+      shape, tokenizer, {}, observer, [](Events) {}, [](const auto&) { return StepFailure::kInternal; });
+  std::thread thread([&] { engine.run(model); });
+  EXPECT_TRUE(model.wait_for(32));
+  const proto::Suggest suggest{.id = "1", .max_tokens = 60, .seed = 1};
+  engine.submit({.key = 1, .suggest = suggest, .prompt = {'a', 'b'}, .submitted = Clock::now()});
+  EXPECT_TRUE(model.wait_for(32 + 15));
+  const proto::Suggest another{.id = "2", .max_tokens = 100, .seed = 2};
+  engine.submit({.key = 2, .suggest = another, .prompt = {'b', 'b'}, .submitted = Clock::now()});
+  EXPECT_TRUE(model.wait_for(50));
+  engine.stop();
+  thread.join();
+  std::vector<BlockId> all(50);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(model.prepared, all);
 }
 
 class FailingEngineTest : public EngineTest {

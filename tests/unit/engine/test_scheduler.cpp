@@ -242,7 +242,7 @@ TEST(Scheduler, AFailedStepEndsTheRequestsInItAndNothingElse) {
   bench.step();
   Events events;
   bench.scheduler.plan(bench.now, events);
-  bench.scheduler.fail(proto::ErrorCode::kInternal, "fault", bench.now, events);
+  bench.scheduler.fail(proto::ErrorCode::kInternal, "fault", events);
   bench.record(events);
   const auto& transcript = bench.transcripts[key];
   ASSERT_EQ(transcript.errors.size(), 1U);
@@ -269,7 +269,7 @@ TEST(Scheduler, WithoutMemoryTheNewcomerGoesAndTheRestGoesOn) {
   Events events;
   const auto& plan = bench.scheduler.plan(bench.now, events);
   for (const auto& [from, to] : plan.copies) bench.model.copy_block(from, to);
-  bench.scheduler.shed(bench.now, events);
+  bench.scheduler.shed(events);
   bench.record(events);
   ASSERT_EQ(bench.transcripts[newcomer].errors.size(), 1U);
   EXPECT_EQ(bench.transcripts[newcomer].errors[0].code, proto::ErrorCode::kOverloaded);
@@ -287,7 +287,7 @@ TEST(Scheduler, WithoutMemoryForDecodesAloneTheyEndAndTheCacheShrinks) {
   bench.step();
   Events events;
   bench.scheduler.plan(bench.now, events);
-  bench.scheduler.shed(bench.now, events);
+  bench.scheduler.shed(events);
   bench.record(events);
   EXPECT_EQ(bench.transcripts[key].errors.at(0).code, proto::ErrorCode::kOverloaded);
   EXPECT_EQ(bench.scheduler.load().blocks_cached, 0);

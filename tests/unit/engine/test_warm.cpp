@@ -98,7 +98,7 @@ TEST(Prefill, EndsInAnErrorWhenTheStepFails) {
   const auto key = bench.submit({.prompt = "other", .max_tokens = 3});
   Events events;
   ASSERT_FALSE(bench.scheduler.plan(bench.now, events).empty());
-  bench.scheduler.fail(ErrorCode::kInternal, "gone", bench.now, events);
+  bench.scheduler.fail(ErrorCode::kInternal, "gone", events);
   bench.record(events);
   EXPECT_EQ(bench.transcripts[warm].errors.size(), 1U);
   EXPECT_EQ(bench.transcripts[key].errors.size(), 1U);

@@ -87,6 +87,22 @@ TEST_F(Step, SharesTheBlocksOfACommonPrefix) {
   }
 }
 
+// Blocks may share pages: preparing one must take nothing from those in use.
+// Turns red when: prepare() drops the pages (MADV_DONTNEED).
+TEST_F(Step, PreparingBlocksKeepsWhatIsInThem) {
+  const auto ids = text(40);
+  const auto table = blocks_.take_for(ids.size() + 1);
+  static_cast<void>(prefill(*model_, ids, table));
+  const auto go_on = [&] {
+    const TokenId token = 11;
+    const StepSlice slice{.tokens = {&token, 1}, .first_position = 40, .blocks = table, .wants_logits = true};
+    return run(*model_, {&slice, 1});
+  };
+  const auto before = go_on();
+  for (BlockId block = 0; block < model_->shape().kv_blocks; ++block) model_->prepare_block(block);
+  EXPECT_EQ(go_on(), before);
+}
+
 // Turns red when: copy_block copies one layer only.
 TEST_F(Step, GoesOnInACopiedBlockAndLeavesTheOriginal) {
   const auto ids = text(40);
