@@ -5,8 +5,8 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
-.PHONY: help build page demo test test-page test-deploy package chaos test-sanitized test-threads test-asan-service fuzz tidy tidy-changed \
-        tidy-setup cuda-probe bench bench-quick format check-format clean
+.PHONY: help build page demo test test-page test-deploy package chaos test-sanitized test-threads test-asan-service fuzz fuzz-http tidy \
+        tidy-changed tidy-setup cuda-probe bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ fuzz: ## give every parser of bytes from outside mutated ones, with libFuzzer (F
 	@cmake --preset fuzz --log-level=NOTICE
 	@cmake --build --preset fuzz --parallel $(JOBS)
 	@JOBS=$(JOBS) scripts/fuzz $(CURDIR)/build/fuzz/bin
+
+fuzz-http: build ## give the gateway's HTTP door requests made from its OpenAPI document, good and bad (FUZZ_SECONDS=300, FUZZ_SEED=1)
+	@INKFLEET_BIN=$(CURDIR)/$(BIN) INKFLEET_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) INKFLEET_FUZZ_SEED=$(or $(FUZZ_SEED),1) \
+	  tests/e2e/run test_openapi.py -s --timeout 1000
 
 tidy: tidy-setup ## clang-tidy over all sources (half an hour on two cores)
 	@JOBS=$(JOBS) scripts/tidy build/$(PRESET)

@@ -6,9 +6,9 @@
 
 namespace inkfleet::gateway {
 
-bool Callers::has_room(const Caller& caller) const {
+bool Callers::has_room(const Caller& caller, std::size_t more) const {
   const auto found = live_.find(caller.name);
-  return found == live_.end() || found->second < limit_;
+  return (found == live_.end() ? 0 : found->second) + more <= limit_;
 }
 
 void Callers::leave(const Caller& caller) {

@@ -16,7 +16,8 @@ class Callers {
   void set_limit(std::size_t live_requests) { limit_ = live_requests; }
   [[nodiscard]] std::size_t limit() const { return limit_; }
 
-  [[nodiscard]] bool has_room(const Caller& caller) const;
+  /// For so many more.
+  [[nodiscard]] bool has_room(const Caller& caller, std::size_t more = 1) const;
   void enter(const Caller& caller) { ++live_[caller.name]; }
   void leave(const Caller& caller);
 

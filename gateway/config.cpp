@@ -22,7 +22,8 @@ using proto::Json;
 constexpr std::size_t kNameBytes = 64;
 
 /// Names of paths the gateway answers itself.
-constexpr std::string_view kTakenNames[] = {"healthz", "readyz", "livez", "metrics", "v1", "ws", "faults"};
+constexpr std::string_view kTakenNames[] = {"healthz", "readyz", "livez",  "metrics",
+                                            "v1",      "ws",     "faults", "openapi.json"};
 
 bool is_name(std::string_view text) {
   constexpr std::string_view kOthers = "._-";

@@ -8,6 +8,7 @@
 
 #include "gateway/editor_session.hpp"
 #include "gateway/legacy_path.hpp"
+#include "gateway/openai_error.hpp"
 #include "net/logged_session.hpp"
 #include "net/responses.hpp"
 #include "net/spawn.hpp"
@@ -65,6 +66,7 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
             resolver ? std::move(resolver) : std::make_unique<SystemResolver>(executor_)),
       answers_(relay_),
       legacy_(answers_, router_),
+      openai_(relay_, router_),
       tick_(std::make_unique<asio::steady_timer>(executor_)),
       live_requests_(config.live_requests),
       log_prompts_(config.log_prompts),
@@ -111,10 +113,26 @@ asio::awaitable<HttpResponse> GatewayApp::handle(const HttpRequest& request,
     if (auto* refused = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refused));
   }
   auto response = page_ && page_->has(path) ? page_->answer(request) : answer(path, client);
-  if (!net::is_get(request) && response.result() != http::status::not_found) {
-    co_return net::method_not_allowed("GET");
-  }
+  const bool said_no =
+      response.result() == http::status::not_found || response.result() == http::status::method_not_allowed;
+  if (!net::is_get(request) && !said_no) co_return net::method_not_allowed("GET");
   co_return response;
+}
+
+std::optional<net::AnswerFactory> GatewayApp::answer_over_time(const HttpRequest& request,
+                                                               const asio::ip::address& client) {
+  const bool is_ours = net::path_of(request) == OpenAiDoor::kCompletions;
+  if (!is_ours || request.method() != http::verb::post) return std::nullopt;
+  if (draining_) return net::ready_answer(openai_refusal({proto::ErrorCode::kUnavailable, "stopping"}));
+  auto admitted = access_.admit(request, client);
+  if (auto* refused = std::get_if<HttpResponse>(&admitted)) {
+    return net::ready_answer(refuse(std::move(*refused)));
+  }
+  auto answer = openai_.complete(request.body(), std::get<Caller>(std::move(admitted)));
+  if (auto* accepted = std::get_if<net::AnswerFactory>(&answer)) return std::move(*accepted);
+  auto& refused = std::get<HttpResponse>(answer);
+  if (refused.result() == http::status::too_many_requests) on_refused(refused.result());
+  return net::ready_answer(std::move(refused));
 }
 
 /// What probes and people ask for needs no key. (/metrics has a rule of its own.)
@@ -138,7 +156,7 @@ HttpResponse GatewayApp::answer(std::string_view path, const asio::ip::address& 
   if (path == "/") return missing_page();
   if (path == "/healthz" || path == "/livez") return net::health_response({});
   if (path == "/readyz") return readiness();
-  if (path == "/v1/models") return list_models();
+  if (auto response = openai_.answer(path)) return *std::move(response);
   if (path == "/metrics" && !admin_elsewhere_) return metrics_.answer(client, false);
   if (const auto target = router_.target_of(path)) return answer_model(*target);
   if (parse_legacy_path(path)) {
@@ -166,18 +184,6 @@ HttpResponse GatewayApp::answer_model(const Router::Target& target) const {
   if (target.rest != "/healthz" && target.rest != "/readyz") return unknown_path(target.rest);
   if (relay_.serves(target.model)) return target.rest == "/readyz" ? readiness() : net::health_response({});
   return net::health_response({false, "upstream", "no service of " + target.model + " is connected"});
-}
-
-HttpResponse GatewayApp::list_models() const {
-  auto models = nlohmann::json::array();
-  for (const auto& model : router_.models()) {
-    models.push_back({{"id", model.name},
-                      {"object", "model"},
-                      {"created", 0},
-                      {"owned_by", "inkfleet"},
-                      {"aliases", model.aliases}});
-  }
-  return net::json_response(http::status::ok, {{"object", "list"}, {"data", std::move(models)}});
 }
 
 HttpResponse GatewayApp::unknown_path(std::string_view path) const {

@@ -8,6 +8,7 @@
 #include "gateway/config.hpp"
 #include "gateway/gateway_metrics.hpp"
 #include "gateway/legacy_session.hpp"
+#include "gateway/openai_door.hpp"
 #include "gateway/page.hpp"
 #include "gateway/relay.hpp"
 #include "gateway/resolver.hpp"
@@ -41,6 +42,8 @@ class GatewayApp : public net::HttpApp {
 
   net::asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request,
                                                  const net::asio::ip::address& client) override;
+  std::optional<net::AnswerFactory> answer_over_time(const net::HttpRequest& request,
+                                                     const net::asio::ip::address& client) override;
   std::variant<net::SessionFactory, net::HttpResponse> upgrade(const net::HttpRequest& request,
                                                                const net::asio::ip::address& client) override;
   void on_refused(net::http::status status) override;
@@ -52,7 +55,6 @@ class GatewayApp : public net::HttpApp {
   net::HttpResponse refuse(net::HttpResponse response);
   net::HttpResponse answer(std::string_view path, const net::asio::ip::address& client) const;
   net::HttpResponse answer_model(const Router::Target& target) const;
-  net::HttpResponse list_models() const;
   net::HttpResponse unknown_path(std::string_view path) const;
   net::HttpResponse readiness() const;
   Decision upgrade_model(std::string_view path, Caller caller);
@@ -70,6 +72,7 @@ class GatewayApp : public net::HttpApp {
   UpstreamPool pool_;
   SharedAnswers answers_;
   LegacySessions legacy_;
+  OpenAiDoor openai_;
   std::unique_ptr<boost::asio::steady_timer> tick_;
   std::uint64_t connections_ = 0;
   std::size_t live_requests_;

@@ -28,6 +28,7 @@ prometheus::Family<prometheus::Histogram>& histograms(net::Metrics& metrics, con
 }  // namespace
 
 std::string_view name(Door door) {
+  if (door == Door::kOpenAi) return "openai";
   return door == Door::kProtocol ? "protocol" : "legacy";
 }
 

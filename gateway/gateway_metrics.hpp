@@ -13,7 +13,7 @@
 
 namespace inkfleet::gateway {
 
-/// "protocol" or "legacy", as the metrics name it.
+/// "protocol", "legacy" or "openai", as the metrics name it.
 std::string_view name(Door door);
 
 /// The gateway's numbers. Used from its one thread.

@@ -26,6 +26,16 @@ namespace {
 
 constexpr std::chrono::seconds kGoodbye{5};
 
+constexpr const char* kFooter =
+    "Example of a configuration:\n"
+    "  {\"listen\": \"127.0.0.1:8080\",\n"
+    "   \"routes\": [{\"suffix\": \"/gpt2\", \"upstreams\": [\"ws://127.0.0.1:9001/gpt2\"]}]}\n"
+    "\n"
+    "Editors connect to ws://127.0.0.1:8080/gpt2, OpenAI's clients to http://127.0.0.1:8080/v1.\n"
+    "SIGHUP reads the configuration again. Exit status: 0 after SIGTERM; 1 for a failure, told in one line;\n"
+    "2 for wrong usage. Each flag has a variable: --log-level is INKFLEET_LOG_LEVEL. docs/configuration.md "
+    "says more.";
+
 struct Servers {
   net::HttpServer editors;
   std::optional<net::HttpServer> admin;
@@ -100,6 +110,7 @@ void serve(const std::function<Config()>& load) {
 int main(int argc, char** argv) {
   using namespace inkfleet;
   net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
+  program.cli().footer(gateway::kFooter);
   std::string file;
   std::string page;
   bool log_prompts = false;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "gateway/request_log.hpp"
+#include "gateway/trace.hpp"
 #include "proto/error_code.hpp"
 #include "proto/limits.hpp"
 
@@ -68,6 +70,8 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
   auto& suggest = order.suggest;
   if (!suggest.seed) suggest.seed = random_() & static_cast<std::uint64_t>(proto::limits::kSeed.max);
   suggest.client = client_of(order.caller);
+  suggest.traceparent =
+      continue_trace(suggest.traceparent ? suggest.traceparent : order.caller.traceparent, random_);
   auto* upstream = choose(order.model, document_of(order), now);
   auto refused = refusal(order, upstream);
   callers_.enter(order.caller);
@@ -90,13 +94,14 @@ Relay::Ticket Relay::start(Order order, Clock::time_point now) {
 }
 
 std::optional<proto::Error> Relay::refusal(const Order& order, const Upstream* upstream) const {
-  if (!callers_.has_room(order.caller)) {
-    return proto::Error{
-        .code = proto::ErrorCode::kOverloaded,
-        .message = fmt::format("{} requests of this caller are running, the limit", callers_.limit()),
-        .retry_after = kRetryLimited};
-  }
+  if (!callers_.has_room(order.caller)) return too_many();
   return upstream ? std::nullopt : std::optional(no_service(order.model));
+}
+
+proto::Error Relay::too_many() const {
+  return {.code = proto::ErrorCode::kOverloaded,
+          .message = fmt::format("a caller may have {} requests running, the limit", callers_.limit()),
+          .retry_after = kRetryLimited};
 }
 
 std::string Relay::document_of(const Order& order) {
@@ -252,9 +257,15 @@ void Relay::end(Live::iterator at, proto::ServerFrame last, std::string_view out
   Request request = std::move(at->second);
   live_.erase(at);  // first: an answer may start the next request
   callers_.leave(request.order.caller);
+  if (!request.order.answer) outcome = kAbandoned;
+  log_ended({.order = request.order,
+             .id = request.id,
+             .service = request.upstream ? request.upstream->name() : "",
+             .outcome = outcome,
+             .moves = request.moves,
+             .took = now - request.began});
   leave(request, service, now);
-  observer_.on_request_ended(request.order.model, request.order.door,
-                             request.order.answer ? outcome : kAbandoned);
+  observer_.on_request_ended(request.order.model, request.order.door, outcome);
   if (request.progress.started()) {
     for (const int index : request.progress.open()) {
       answer(request, proto::Finished{.index = index, .reason = proto::FinishReason::kFailed});

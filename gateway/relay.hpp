@@ -23,7 +23,7 @@
 namespace inkfleet::gateway {
 
 /// By which door a request came.
-enum class Door { kProtocol, kLegacy };
+enum class Door { kProtocol, kLegacy, kOpenAi };
 
 /// Told what happens to requests; for metrics.
 class RelayObserver {
@@ -100,7 +100,10 @@ class Relay {
 
   /// So many requests a caller may have that have not ended.
   void limit_callers(std::size_t live_requests) { callers_.set_limit(live_requests); }
-  bool has_room(const Caller& caller) const { return callers_.has_room(caller); }
+  bool has_room(const Caller& caller, std::size_t more = 1) const { return callers_.has_room(caller, more); }
+
+  /// The error of a caller that has no room.
+  proto::Error too_many() const;
 
   /// Sends a request to a connected service of its model, the one that Balancer chooses; an unseeded one gets
   /// its seed here, and its `client` is the caller whatever it said. Answers may come before this returns:

@@ -12,6 +12,7 @@
 #include "model-service/engine_host.hpp"
 #include "model-service/faults/faulty_device.hpp"
 #include "model-service/lifecycle.hpp"
+#include "model-service/model_check.hpp"
 #include "model-service/service/service_app.hpp"
 #include "model-service/service_flags.hpp"
 #include "net/address.hpp"
@@ -30,6 +31,17 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 constexpr auto kTeardown = 2s;
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  inkfleet-model --model path/to/gpt2 --name my-model --listen 127.0.0.1:9001\n"
+    "  inkfleet-model --check path/to/gpt2 --text novel.txt\n"
+    "\n"
+    "Editors connect to ws://127.0.0.1:9001/my-model, or to a gateway whose file names it.\n"
+    "Exit status: 0 after SIGTERM, or when a checked model can be served; 1 for a failure, told in one "
+    "line;\n"
+    "2 for wrong usage; 70 after a fatal error of the device.\n"
+    "Each flag has a variable: --max-queue is INKFLEET_MAX_QUEUE. docs/configuration.md says more.";
 
 /// The keys of --key-file; null without one.
 std::shared_ptr<const net::KeyStore> keys_of(const ServiceFlags& flags) {
@@ -118,5 +130,10 @@ int main(int argc, char** argv) {
   program.flags().listen = "127.0.0.1:9001";
   service::ServiceFlags flags;
   flags.add_to(program.cli());
-  return program.run(argc, argv, [&] { service::serve(program.flags(), flags); });
+  program.cli().footer(service::kFooter);
+  return program.run(argc, argv, [&] {
+    if (flags.check_folder.empty()) return service::serve(program.flags(), flags);
+    flags.model.folder = flags.check_folder;
+    service::check_model(flags.model, flags.check_text);
+  });
 }

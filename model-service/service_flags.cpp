@@ -26,7 +26,8 @@ std::string flag_of(const net::ServerLimit& limit) {
 
 void ServiceFlags::add_to(CLI::App& cli) {
   model.add_to(cli);
-  cli.add_option("--name", model.name, "The model's name: its URL suffix, without the slash")->required();
+  cli.add_option("--name", model.name, "The model's name: its URL suffix, without the slash");
+  add_check(cli);
   add_number(cli, "--max-queue", max_queue, 1, 1'000'000,
              "Requests that may wait; beyond, they are refused at once");
   add_times(cli);
@@ -35,6 +36,24 @@ void ServiceFlags::add_to(CLI::App& cli) {
       ->capture_default_str();
   cli.add_flag("--faults", faults, "Let faults be ordered at POST /faults, on loopback; for tests only");
   add_doors(cli);
+}
+
+// --model and --name are required to serve, and only then.
+void ServiceFlags::add_check(CLI::App& cli) {
+  auto* const folder =
+      cli.add_option("--check", check_folder,
+                     "Serve nothing: say whether the model in this folder can be served, and "
+                     "what memory each number format needs");
+  cli.add_option("--text", check_text, "With --check: how well each number format foretells this text")
+      ->needs(folder);
+  auto* const model_option = cli.get_option("--model")->required(false)->excludes(folder);
+  auto* const name = cli.get_option("--name");
+  cli.parse_complete_callback([folder, model_option, name] {
+    if (!folder->empty()) return;
+    for (const auto* needed : {model_option, name}) {
+      if (needed->empty()) throw CLI::RequiredError(needed->get_name());
+    }
+  });
 }
 
 void ServiceFlags::add_times(CLI::App& cli) {

@@ -16,6 +16,8 @@ namespace inkfleet::service {
 /// The flags of inkfleet-model beyond those every server has.
 struct ServiceFlags {
   ModelFlags model;
+  std::string check_folder;  ///< not empty: nothing is served, this model is checked
+  std::string check_text;    ///< a file to judge then; may be empty
   int max_queue = static_cast<int>(proto::limits::kQueuedRequests);
   int drain_seconds = 30;
   int max_step_ms = static_cast<int>(engine::SchedulerOptions{}.step_time.count());
@@ -37,6 +39,7 @@ struct ServiceFlags {
   [[nodiscard]] net::OriginRule origin_rule() const;
 
  private:
+  void add_check(CLI::App& cli);
   void add_times(CLI::App& cli);
   void add_doors(CLI::App& cli);
 };

@@ -2,19 +2,17 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/address.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include "net/aliases.hpp"
+#include "net/http_answer.hpp"
+#include "net/http_message.hpp"
 #include "net/websocket.hpp"
 
 namespace inkfleet::net {
-
-using HttpRequest = http::request<http::string_body>;
-using HttpResponse = http::response<http::string_body>;
 
 /// Makes the session of a connection that was upgraded; called once, on the connection's executor.
 using SessionFactory = std::function<std::unique_ptr<WebSocketSession>(std::shared_ptr<WebSocketPeer>)>;
@@ -28,6 +26,11 @@ class HttpApp {
   /// the proxies that are trusted.
   virtual asio::awaitable<HttpResponse> handle(const HttpRequest& request,
                                                const asio::ip::address& client) = 0;
+
+  /// A plain request that is answered over time; nothing when handle() answers it.
+  virtual std::optional<AnswerFactory> answer_over_time(const HttpRequest&, const asio::ip::address&) {
+    return std::nullopt;
+  }
 
   /// A WebSocket upgrade: the session to start, or the plain answer that refuses it.
   virtual std::variant<SessionFactory, HttpResponse> upgrade(const HttpRequest& request,

@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "net/answer_writer.hpp"
 #include "net/http_connection.hpp"
 #include "net/http_refusal.hpp"
 #include "net/responses.hpp"
@@ -52,6 +53,10 @@ class HttpConnectionOn : public HttpConnection {
   asio::awaitable<void> refuse(beast::error_code error);
   asio::awaitable<HttpResponse> answer(const HttpRequest& request);
   asio::awaitable<bool> write(const HttpRequest& request, HttpResponse response);
+  asio::awaitable<bool> write_over_time(const HttpRequest& request, AnswerFactory make);
+  asio::awaitable<bool> end_answer(bool keep);
+  bool keeps(const HttpRequest& request) const;
+  HttpResponse full();
   asio::awaitable<void> converse(HttpRequest request, SessionFactory make_session);
   bool find_client(const HttpRequest& request);
 
@@ -82,19 +87,26 @@ asio::awaitable<bool> HttpConnectionOn<Layer>::serve_one() {
     co_return co_await write(*request, too_many_connections(premises_.options.per_address));
   }
   if (!websocket::is_upgrade(*request)) {
+    auto later = premises_.app.answer_over_time(*request, client_);
+    if (later && visitor_.one_answer) co_return co_await write(*request, full());
+    if (later) co_return co_await write_over_time(*request, *std::move(later));
     auto response = co_await answer(*request);
     co_return co_await write(*request, std::move(response));
   }
-  if (visitor_.one_answer) {
-    premises_.app.on_refused(http::status::service_unavailable);
-    co_return co_await write(*request, server_is_full());
-  }
+  if (visitor_.one_answer) co_return co_await write(*request, full());
   auto decision = premises_.app.upgrade(*request, client_);
   if (auto* refused = std::get_if<HttpResponse>(&decision)) {
     co_return co_await write(*request, std::move(*refused));
   }
   co_await converse(std::move(*request), std::move(std::get<SessionFactory>(decision)));
   co_return false;
+}
+
+/// What needs a connection for long is told when the server has none left.
+template <class Layer>
+HttpResponse HttpConnectionOn<Layer>::full() {
+  premises_.app.on_refused(http::status::service_unavailable);
+  return server_is_full();
 }
 
 /// Who asks, and a place among its connections; false if it has none left.
@@ -173,7 +185,7 @@ template <class Layer>
 asio::awaitable<bool> HttpConnectionOn<Layer>::write(const HttpRequest& request, HttpResponse response) {
   spdlog::debug("{} answered {}", client_.to_string(), response.result_int());
   response.version(request.version());
-  response.keep_alive(request.keep_alive() && !going_away_ && !visitor_.one_answer);
+  response.keep_alive(keeps(request));
   response.prepare_payload();
   http::response_serializer<http::string_body> serializer(response);
   transport().expires_after(premises_.options.connection.stuck_reader);
@@ -183,10 +195,30 @@ asio::awaitable<bool> HttpConnectionOn<Layer>::write(const HttpRequest& request,
   } else {
     std::tie(error, std::ignore) = co_await http::async_write(layer_, serializer, kAwait);
   }
+  co_return co_await end_answer(!error && response.keep_alive());
+}
+
+template <class Layer>
+asio::awaitable<bool> HttpConnectionOn<Layer>::write_over_time(const HttpRequest& request,
+                                                               AnswerFactory make) {
+  AnswerWriter<Layer> writer(layer_, buffer_,
+                             {.version = request.version(),
+                              .keep_alive = keeps(request),
+                              .stuck_reader = premises_.options.connection.stuck_reader});
+  const bool keep = co_await writer.run(std::move(make));
+  co_return co_await end_answer(keep && !going_away_);
+}
+
+template <class Layer>
+asio::awaitable<bool> HttpConnectionOn<Layer>::end_answer(bool keep) {
   if (client_ != visitor_.peer) visitor_.place = {};  // a proxy's connection is its client's while it asks
-  if (!error && response.keep_alive()) co_return true;
-  co_await say_end();
-  co_return false;
+  if (!keep) co_await say_end();
+  co_return keep;
+}
+
+template <class Layer>
+bool HttpConnectionOn<Layer>::keeps(const HttpRequest& request) const {
+  return request.keep_alive() && !going_away_ && !visitor_.one_answer;
 }
 
 template <class Layer>

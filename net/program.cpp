@@ -1,6 +1,7 @@
 #include "net/program.hpp"
 
 #include <spdlog/formatter.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -14,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "net/address.hpp"
+#include "net/log_event.hpp"
 #include "net/supervisor.hpp"
 
 namespace inkfleet::net {
@@ -23,7 +25,19 @@ namespace {
 constexpr int kFailure = 1;
 constexpr int kWrongUsage = 2;
 constexpr std::size_t kMessageBytes = 2'000;
-constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v";
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v%*";
+
+/// %* of a line of text: its fields.
+class FieldsFlag : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg&, const std::tm&, spdlog::memory_buf_t& out) override {
+    const auto text = fields_as_text(fields_of_line());
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<FieldsFlag>();
+  }
+};
 
 /// One JSON object a line; what a message holds cannot break out of it.
 class JsonFormatter : public spdlog::formatter {
@@ -31,9 +45,12 @@ class JsonFormatter : public spdlog::formatter {
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     using nlohmann::json;
     using Seconds = std::chrono::duration<double>;
-    const json line{{"time", std::chrono::duration_cast<Seconds>(message.time.time_since_epoch()).count()},
-                    {"level", std::string_view(spdlog::level::to_string_view(message.level).data())},
-                    {"message", std::string_view(message.payload.data(), message.payload.size())}};
+    json line{{"time", std::chrono::duration_cast<Seconds>(message.time.time_since_epoch()).count()},
+              {"level", std::string_view(spdlog::level::to_string_view(message.level).data())},
+              {"message", std::string_view(message.payload.data(), message.payload.size())}};
+    for (const auto& field : fields_of_line()) {
+      if (!field.absent()) line[std::string(field.name)] = field.value;
+    }
     const auto text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());
   }
@@ -112,7 +129,9 @@ void start_log(const std::string& level, const std::string& format) {
   if (format == "json") {
     log->set_formatter(std::make_unique<JsonFormatter>());
   } else {
-    log->set_pattern(kTextPattern, spdlog::pattern_time_type::utc);
+    auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+    formatter->add_flag<FieldsFlag>('*').set_pattern(kTextPattern);
+    log->set_formatter(std::move(formatter));
   }
   spdlog::set_default_logger(std::move(log));
 }

@@ -52,6 +52,19 @@ std::optional<std::int64_t> whole_number(const Json& value) {
   return static_cast<std::int64_t>(number);
 }
 
+std::variant<std::vector<TokenId>, std::string> read_token_ids(const Json& list) {
+  constexpr IntRange kTokenId{0, std::numeric_limits<TokenId>::max()};
+  std::vector<TokenId> ids;
+  for (const Json& item : list) {
+    const auto id = whole_number(item);
+    if (!id || *id < kTokenId.min || *id > kTokenId.max) {
+      return "a token must be " + describe(kTokenId) + "; given: " + describe(item);
+    }
+    ids.push_back(static_cast<TokenId>(*id));
+  }
+  return ids;
+}
+
 std::optional<std::int64_t> FieldReader::integer(std::string_view name, IntRange range) {
   const Json* value = find(name);
   if (!value) return std::nullopt;
@@ -59,6 +72,31 @@ std::optional<std::int64_t> FieldReader::integer(std::string_view name, IntRange
   if (number && *number >= range.min && *number <= range.max) return number;
   refuse(name, describe(range), *value);
   return std::nullopt;
+}
+
+std::optional<int> FieldReader::small_integer(std::string_view name, IntRange range) {
+  const auto number = integer(name, range);
+  return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
+}
+
+std::vector<std::string> FieldReader::texts(std::string_view name, std::size_t most, TextRange range) {
+  std::vector<std::string> texts;
+  const Json* items = list(name);
+  if (!items) return texts;
+  const auto refuse_them = [&](const std::string& given) {
+    fail(name, std::string(name) + " must be up to " + std::to_string(most) + " strings of " +
+                   std::to_string(range.min) + " to " + std::to_string(range.max) +
+                   " bytes; given: " + given);
+    return std::vector<std::string>();
+  };
+  if (items->size() > most) return refuse_them(std::to_string(items->size()) + " of them");
+  for (const Json& item : *items) {
+    if (!item.is_string()) return refuse_them(describe(item));
+    const auto& text = item.get_ref<const std::string&>();
+    if (text.size() < range.min || text.size() > range.max) return refuse_them(describe(item));
+    texts.push_back(text);
+  }
+  return texts;
 }
 
 std::optional<double> FieldReader::real(std::string_view name, RealRange range) {

@@ -5,7 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
+#include "proto/frames.hpp"
 #include "proto/json.hpp"
 #include "proto/limits.hpp"
 
@@ -34,6 +37,11 @@ class FieldReader {
   std::optional<bool> flag(std::string_view name);
   std::optional<std::string> text(std::string_view name, TextRange range);
 
+  /// A whole number that fits an int.
+  std::optional<int> small_integer(std::string_view name, IntRange range);
+  /// Up to `most` texts, all in this range; none when the field is absent.
+  std::vector<std::string> texts(std::string_view name, std::size_t most, TextRange range);
+
   /// An array, or nothing.
   const Json* list(std::string_view name);
   /// An object, or nothing.
@@ -61,6 +69,9 @@ class FieldReader {
 
 /// A whole number, when `value` is one and 64 bits hold it.
 std::optional<std::int64_t> whole_number(const Json& value);
+
+/// Token ids of a list, or what is wrong with one of them.
+std::variant<std::vector<TokenId>, std::string> read_token_ids(const Json& list);
 
 /// "whole number from 1 to 32"
 std::string describe(IntRange range);

@@ -26,6 +26,7 @@ struct ResumePoint {
 struct Suggest {
   std::string id;
   std::string prompt;
+  std::optional<std::vector<TokenId>> prompt_ids;  ///< the prompt as tokens, in place of its text
   std::optional<std::string> document;
   std::optional<std::string> client;  ///< on whose behalf a gateway asks: who shares the service fairly
   int n = 1;
@@ -38,6 +39,7 @@ struct Suggest {
   std::optional<int> logprobs;  ///< number of alternatives; absent is off
   std::chrono::milliseconds deadline{60'000};
   bool heal = false;
+  std::optional<std::string> traceparent{};        ///< W3C: the trace it belongs to; well-formed
   std::optional<std::vector<ResumePoint>> resume;  ///< present: exactly these indices are produced
 };
 
@@ -75,6 +77,7 @@ struct Started {
   int prompt_tokens = 0;
   int cached_tokens = 0;
   int dropped_tokens = 0;
+  std::optional<std::string> prompt{};  ///< what the `prompt_ids` of a request spell
 };
 
 /// Log-probabilities of one sampled token: natural logarithms under the model's own distribution, before
@@ -82,6 +85,8 @@ struct Started {
 struct TokenLogprob {
   double logprob = 0;
   std::vector<std::pair<TokenId, double>> top;  ///< the most probable alternatives, best first
+  std::string text{};                           ///< of the token, as docs/protocol.md says
+  std::vector<std::string> top_texts{};         ///< one for each of `top`
 };
 
 struct Delta {

@@ -32,6 +32,7 @@ inline constexpr SizeRange kApiKeyBytes{16, 256};
 inline constexpr std::size_t kIdBytes = 64;
 inline constexpr std::size_t kDocumentBytes = 128;
 inline constexpr std::size_t kClientBytes = 64;
+inline constexpr std::size_t kPromptIds = 4096;
 inline constexpr IntRange kSuggestions{1, 32};
 inline constexpr IntRange kMaxTokens{1, 1024};
 inline constexpr RealRange kTemperature{0.0, 2.0};
@@ -41,6 +42,11 @@ inline constexpr std::size_t kStopStrings = 4;
 inline constexpr std::size_t kStopBytes = 64;
 inline constexpr IntRange kLogprobs{0, 5};
 inline constexpr IntRange kDeadlineMs{100, 600'000};
+
+// What one request of the OpenAI-compatible door may hold.
+inline constexpr std::size_t kCompletionPrompts = 32;
+inline constexpr std::size_t kCompletionChoices = 128;
+inline constexpr std::size_t kCompletionPromptBytes = 64 * kKiB;  ///< of one prompt as JSON
 
 // Behaviour of a connection.
 inline constexpr std::size_t kLiveRequestsPerEditor = 16;

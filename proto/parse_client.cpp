@@ -5,6 +5,7 @@
 
 #include "proto/field_reader.hpp"
 #include "proto/parse.hpp"
+#include "proto/traceparent.hpp"
 
 namespace inkfleet::proto {
 namespace {
@@ -16,28 +17,6 @@ constexpr TextRange kAnyText{0, std::numeric_limits<std::size_t>::max()};
 constexpr IntRange kIndex{0, limits::kSuggestions.max - 1};
 constexpr IntRange kAcceptedTokens{0, limits::kMaxTokens.max};
 constexpr IntRange kTopK{0, std::numeric_limits<int>::max()};
-constexpr IntRange kTokenId{0, std::numeric_limits<TokenId>::max()};
-
-std::optional<int> small_integer(FieldReader& fields, std::string_view name, IntRange range) {
-  const auto number = fields.integer(name, range);
-  return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
-}
-
-void read_stop(FieldReader& fields, Suggest& suggest) {
-  const Json* list = fields.list("stop");
-  if (!list) return;
-  const auto fail = [&](const std::string& given) {
-    fields.fail("stop", "stop must be up to " + std::to_string(limits::kStopStrings) + " strings of 1 to " +
-                            std::to_string(limits::kStopBytes) + " bytes; given: " + given);
-  };
-  if (list->size() > limits::kStopStrings) return fail(std::to_string(list->size()) + " of them");
-  for (const Json& item : *list) {
-    if (!item.is_string()) return fail(describe(item));
-    const auto& text = item.get_ref<const std::string&>();
-    if (text.empty() || text.size() > limits::kStopBytes) return fail(describe(item));
-    suggest.stop.push_back(text);
-  }
-}
 
 /// The tokens of a resume point, or what is wrong with them.
 std::variant<std::vector<TokenId>, std::string> read_tokens(const Json& point, int max_tokens) {
@@ -47,15 +26,7 @@ std::variant<std::vector<TokenId>, std::string> read_tokens(const Json& point, i
     return "at most max_tokens, " + std::to_string(max_tokens) +
            ", tokens are there to resume after; given: " + std::to_string(list->size());
   }
-  std::vector<TokenId> tokens;
-  for (const Json& item : *list) {
-    const auto id = whole_number(item);
-    if (!id || *id < kTokenId.min || *id > kTokenId.max) {
-      return "a token must be " + describe(kTokenId) + "; given: " + describe(item);
-    }
-    tokens.push_back(static_cast<TokenId>(*id));
-  }
-  return tokens;
+  return read_token_ids(*list);
 }
 
 std::variant<ResumePoint, std::string> read_resume_point(const Json& point, const Suggest& suggest) {
@@ -90,24 +61,46 @@ void read_resume(FieldReader& fields, Suggest& suggest) {
   }
 }
 
+/// The prompt is text, or ids in its place.
+void read_prompt(FieldReader& fields, Suggest& suggest) {
+  const Json* list = fields.list("prompt_ids");
+  auto text = fields.text("prompt", kAnyText);
+  if (!list) {
+    suggest.prompt = fields.required("prompt", std::move(text));
+    return;
+  }
+  if (text) return fields.fail("prompt_ids", "prompt_ids stand in place of prompt; both are given");
+  if (list->size() > limits::kPromptIds) {
+    return fields.fail("prompt_ids", "prompt_ids must be at most " + std::to_string(limits::kPromptIds) +
+                                         " tokens; given: " + std::to_string(list->size()));
+  }
+  auto ids = read_token_ids(*list);
+  if (const auto* fault = std::get_if<std::string>(&ids)) {
+    return fields.fail("prompt_ids", "prompt_ids: " + *fault);
+  }
+  suggest.prompt_ids = std::get<std::vector<TokenId>>(std::move(ids));
+}
+
 ClientFrame read_suggest(FieldReader& fields) {
   Suggest suggest;
   suggest.id = fields.required("id", fields.text("id", kId));
-  suggest.prompt = fields.required("prompt", fields.text("prompt", kAnyText));
+  read_prompt(fields, suggest);
   suggest.document = fields.text("document", kDocument);
   suggest.client = fields.text("client", kClient);
-  suggest.n = small_integer(fields, "n", limits::kSuggestions).value_or(suggest.n);
-  suggest.max_tokens = small_integer(fields, "max_tokens", limits::kMaxTokens).value_or(suggest.max_tokens);
+  suggest.n = fields.small_integer("n", limits::kSuggestions).value_or(suggest.n);
+  suggest.max_tokens = fields.small_integer("max_tokens", limits::kMaxTokens).value_or(suggest.max_tokens);
   suggest.temperature = fields.real("temperature", limits::kTemperature).value_or(suggest.temperature);
-  suggest.top_k = small_integer(fields, "top_k", kTopK).value_or(suggest.top_k);
+  suggest.top_k = fields.small_integer("top_k", kTopK).value_or(suggest.top_k);
   suggest.top_p = fields.real("top_p", limits::kTopP).value_or(suggest.top_p);
   suggest.seed = fields.integer("seed", limits::kSeed);
-  read_stop(fields, suggest);
-  suggest.logprobs = small_integer(fields, "logprobs", limits::kLogprobs);
+  suggest.stop = fields.texts("stop", limits::kStopStrings, {1, limits::kStopBytes});
+  suggest.logprobs = fields.small_integer("logprobs", limits::kLogprobs);
   if (const auto deadline = fields.integer("deadline_ms", limits::kDeadlineMs)) {
     suggest.deadline = std::chrono::milliseconds(*deadline);
   }
   suggest.heal = fields.flag("heal").value_or(suggest.heal);
+  const auto trace = parse_traceparent(fields.text("traceparent", kAnyText).value_or(""));
+  if (trace) suggest.traceparent = to_traceparent(*trace);
   read_resume(fields, suggest);
   return suggest;
 }
@@ -115,7 +108,7 @@ ClientFrame read_suggest(FieldReader& fields) {
 ClientFrame read_cancel(FieldReader& fields) {
   Cancel cancel;
   cancel.id = fields.required("id", fields.text("id", kId));
-  cancel.index = small_integer(fields, "index", kIndex);
+  cancel.index = fields.small_integer("index", kIndex);
   return cancel;
 }
 
@@ -130,8 +123,8 @@ ClientFrame read_prefill(FieldReader& fields) {
 ClientFrame read_accept(FieldReader& fields) {
   Accept accept;
   accept.id = fields.required("id", fields.text("id", kId));
-  accept.index = fields.required("index", small_integer(fields, "index", kIndex));
-  accept.tokens = fields.required("tokens", small_integer(fields, "tokens", kAcceptedTokens));
+  accept.index = fields.required("index", fields.small_integer("index", kIndex));
+  accept.tokens = fields.required("tokens", fields.small_integer("tokens", kAcceptedTokens));
   return accept;
 }
 

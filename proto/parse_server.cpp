@@ -64,6 +64,16 @@ double logprob(FieldReader& fields, const Json& value) {
   return 0;
 }
 
+/// The texts of a token and its alternatives; none when they are not there, or not as many.
+void read_texts(const Json& item, TokenLogprob& result) {
+  FieldReader texts(item);
+  result.text = texts.text("text", kAnyText).value_or("");
+  for (const Json& text : items(texts, "top_texts")) {
+    if (text.is_string()) result.top_texts.push_back(text.get<std::string>());
+  }
+  if (result.top_texts.size() != result.top.size()) result.top_texts.clear();
+}
+
 TokenLogprob token_logprob(FieldReader& fields, const Json& item) {
   TokenLogprob result;
   if (!item.is_object() || !item.contains("logprob") || !item.contains("top") || !item["top"].is_array()) {
@@ -78,6 +88,7 @@ TokenLogprob token_logprob(FieldReader& fields, const Json& item) {
     }
     result.top.emplace_back(token(fields, "logprobs", pair[0]), logprob(fields, pair[1]));
   }
+  read_texts(item, result);
   return result;
 }
 
@@ -92,7 +103,8 @@ ServerFrame read_started(FieldReader& fields) {
                  .exact = fields.required("exact", fields.flag("exact")),
                  .prompt_tokens = count(fields, "prompt_tokens"),
                  .cached_tokens = count(fields, "cached_tokens"),
-                 .dropped_tokens = count(fields, "dropped_tokens")};
+                 .dropped_tokens = count(fields, "dropped_tokens"),
+                 .prompt = fields.text("prompt", kAnyText)};
 }
 
 ServerFrame read_delta(FieldReader& fields) {

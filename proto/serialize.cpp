@@ -102,6 +102,9 @@ void append_logprob(std::string& out, const TokenLogprob& token) {
                 append(out, alternative.second);
                 out += ']';
               });
+  if (token.text.empty()) return;
+  writer.field("text", token.text);
+  append_list(writer.key("top_texts"), token.top_texts, kAppendItem);
 }
 
 void append_usage(std::string& out, const Usage& usage) {
@@ -135,9 +138,13 @@ void append_receipt(std::string& out, const Receipt& receipt) {
 
 void append_frame(std::string& out, const Suggest& frame) {
   ObjectWriter writer(out, "suggest");
-  writer.field("id", frame.id)
-      .field("prompt", frame.prompt)
-      .optional("document", frame.document)
+  writer.field("id", frame.id);
+  if (frame.prompt_ids) {
+    append_list(writer.key("prompt_ids"), *frame.prompt_ids, kAppendItem);
+  } else {
+    writer.field("prompt", frame.prompt);
+  }
+  writer.optional("document", frame.document)
       .optional("client", frame.client)
       .field("n", frame.n)
       .field("max_tokens", frame.max_tokens)
@@ -148,6 +155,7 @@ void append_frame(std::string& out, const Suggest& frame) {
   if (!frame.stop.empty()) append_list(writer.key("stop"), frame.stop, kAppendItem);
   writer.optional("logprobs", frame.logprobs).field("deadline_ms", frame.deadline.count());
   if (frame.heal) writer.field("heal", true);
+  writer.optional("traceparent", frame.traceparent);
   if (frame.resume) append_list(writer.key("resume"), *frame.resume, append_resume_point);
 }
 
@@ -178,7 +186,8 @@ void append_frame(std::string& out, const Started& frame) {
       .field("exact", frame.exact)
       .field("prompt_tokens", frame.prompt_tokens)
       .field("cached_tokens", frame.cached_tokens)
-      .field("dropped_tokens", frame.dropped_tokens);
+      .field("dropped_tokens", frame.dropped_tokens)
+      .optional("prompt", frame.prompt);
 }
 
 void append_frame(std::string& out, const Delta& frame) {

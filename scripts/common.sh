@@ -7,9 +7,15 @@ mkdir -p "$cache"
 say() { printf '\n== %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# as_root CMD...: runs it as root, by sudo where that is needed.
+as_root() {
+  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || die "this needs root: $*"
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
 # install_debian_packages PACKAGE...: installs those that are missing.
 install_debian_packages() {
-  local package sudo= missing=()
+  local package missing=()
   for package in "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done
@@ -17,12 +23,8 @@ install_debian_packages() {
 
   say "Debian packages: ${missing[*]}"
   command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; install these yourself: ${missing[*]}"
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || die "run as root, or install these yourself: ${missing[*]}"
-    sudo=sudo
-  fi
-  $sudo apt-get -q update
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+  as_root apt-get -q update || die "install these yourself: ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
 }
 
 # make_python_env NAME REQUIREMENTS: a virtual environment in the cache that holds exactly what the file

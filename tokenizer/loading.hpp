@@ -30,6 +30,7 @@ std::unique_ptr<Tokenizer> build_bpe(const BpeFiles& files);
 
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& file);
 std::unique_ptr<Tokenizer> load_vocab_merges(const std::filesystem::path& model_folder);
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& file);
 
 /// The one form of every message: "PLACE: expected EXPECTED, found FOUND". A place is "FILE" or "FILE: KEY".
 [[noreturn]] void fail(const std::string& place, const std::string& expected, const std::string& found);

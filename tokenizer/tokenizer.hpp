@@ -14,7 +14,7 @@ namespace inkfleet::tokenizer {
 using TokenId = std::int32_t;
 
 /// Text to token ids and back. Immutable after loading, so any number of threads may share one.
-/// Byte-level BPE is tokenizer/bpe.hpp.
+/// Byte-level BPE is tokenizer/bpe.hpp, SentencePiece load_sentencepiece.cpp.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -25,7 +25,8 @@ class Tokenizer {
   /// way Python's errors="replace" does.
   [[nodiscard]] virtual std::vector<TokenId> encode(std::string_view text) const = 0;
 
-  /// The bytes one token stands for, not necessarily whole characters. Empty for ids out of range.
+  /// The bytes one token adds to a text that has begun, not necessarily whole characters. Empty for ids out
+  /// of range.
   [[nodiscard]] virtual std::string_view token_bytes(TokenId id) const = 0;
 
   /// Id of a special token such as "<|endoftext|>", or -1.
@@ -35,8 +36,12 @@ class Tokenizer {
 /// The text of `tokens`: their bytes together, what is not UTF-8 as U+FFFD (tokenizer/stream_decoder.hpp).
 std::string decode(const Tokenizer& tokenizer, std::span<const TokenId> tokens);
 
-/// Loads the tokenizer of a model folder of the Hugging Face layout: `tokenizer.json`, else `vocab.json` with
-/// `merges.txt`. Throws std::runtime_error naming file, key, expected and found.
+/// Loads the tokenizer of a model folder of the Hugging Face layout: `spiece.model` or `tokenizer.model`,
+/// else `tokenizer.json`, else `vocab.json` with `merges.txt`. Throws std::runtime_error naming file, key,
+/// expected and found.
+///
+/// A .model is SentencePiece's, read by its library. Its control pieces, such as "</s>", are recognised in
+/// text, and spell nothing.
 ///
 /// From tokenizer.json: byte-level BPE and added tokens with all their flags, as the `tokenizers` package
 /// reads it; truncation and padding are left to the caller. With vocab.json, special tokens are

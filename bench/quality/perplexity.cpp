@@ -1,7 +1,7 @@
 // What a number format costs: a model's perplexity on a text in fp32 and in int8 (or bf16).
 //
 //     perplexity MODEL TEXT [WINDOW [TOKENS [DTYPE]]]
-#include "bench/quality/perplexity.hpp"
+#include "model-service/gpt2/perplexity.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -6,7 +6,9 @@
 
 #include "model-service/engine/heal.hpp"
 #include "model-service/engine/prompt.hpp"
+#include "model-service/service/request_log.hpp"
 #include "model-service/service/suggest_check.hpp"
+#include "model-service/service/token_texts.hpp"
 #include "proto/limits.hpp"
 #include "proto/parse.hpp"
 
@@ -52,6 +54,7 @@ void Session::on_binary() {
 
 void Session::on_closed() {
   for (const auto& [id, live] : live_) {
+    log_abandoned(id, live.traceparent);
     state_.dispatcher.forget(live.key);
     if (state_.served) state_.served->engine->abandon(live.key);
   }
@@ -60,6 +63,8 @@ void Session::on_closed() {
 }
 
 void Session::on_frame(engine::RequestKey key, proto::ServerFrame frame) {
+  spell(frame);
+  log(frame);
   if (const auto* completed = std::get_if<proto::Completed>(&frame)) {
     completed_.push_back({completed->id, key});
     if (completed_.size() > kAcceptable) completed_.pop_front();
@@ -70,6 +75,27 @@ void Session::on_frame(engine::RequestKey key, proto::ServerFrame frame) {
     std::erase_if(prefills_, [key](const auto& prefill) { return prefill.second == key; });
   }
   peer_->send(std::move(frame));
+}
+
+// The engine knows tokens; what they spell is added here.
+void Session::spell(proto::ServerFrame& frame) {
+  if (auto* started = std::get_if<proto::Started>(&frame)) {
+    if (const auto live = live_.find(started->id); live != live_.end()) started->prompt = live->second.prompt;
+  } else if (auto* delta = std::get_if<proto::Delta>(&frame)) {
+    add_token_texts(*delta, *state_.served->tokenizer);
+  }
+}
+
+void Session::log(const proto::ServerFrame& frame) const {
+  const auto traceparent_of = [this](const std::string& id) {
+    const auto live = live_.find(id);
+    return live == live_.end() ? std::nullopt : live->second.traceparent;
+  };
+  if (const auto* completed = std::get_if<proto::Completed>(&frame)) {
+    log_completed(*completed, traceparent_of(completed->id));
+  } else if (const auto* error = std::get_if<proto::Error>(&frame); error != nullptr && error->id) {
+    log_error(*error->id, error->code, traceparent_of(*error->id));
+  }
 }
 
 void Session::end_request(const std::string& id) {
@@ -92,7 +118,10 @@ void Session::handle(proto::Suggest& suggest) {
     return;
   }
   if (!suggest.client) suggest.client = client_;
-  if (auto error = refusal(suggest)) return refuse(suggest.id, std::move(*error));
+  if (auto error = refusal(suggest)) {
+    log_error(suggest.id, error->code, suggest.traceparent);
+    return refuse(suggest.id, std::move(*error));
+  }
   if (suggest.document) {
     supersede(*suggest.document);
     drop_prefill(*suggest.document);
@@ -161,7 +190,11 @@ void Session::drop_prefill(const std::string& document) {
 void Session::submit(proto::Suggest suggest) {
   const auto& served = *state_.served;
   const auto submitted = engine::Clock::now();
-  auto prompt = served.tokenizer->encode(suggest.prompt);
+  std::optional<std::string> spelled;
+  if (suggest.prompt_ids) spelled = tokenizer::decode(*served.tokenizer, *suggest.prompt_ids);
+  auto prompt =
+      suggest.prompt_ids ? *std::move(suggest.prompt_ids) : served.tokenizer->encode(suggest.prompt);
+  suggest.prompt_ids.reset();
   suggest.prompt.clear();
   std::string spell_again;
   if (suggest.heal) spell_again = engine::take_back(prompt, *served.tokenizer);
@@ -176,7 +209,7 @@ void Session::submit(proto::Suggest suggest) {
   suggest.max_tokens = fitted.max_tokens;
 
   const auto key = state_.dispatcher.open(*this);
-  live_.emplace(suggest.id, Live{key, suggest.document});
+  live_.emplace(suggest.id, Live{key, suggest.document, std::move(spelled), suggest.traceparent});
   if (suggest.document) documents_[*suggest.document] = suggest.id;
   served.engine->submit(engine::Request{.key = key,
                                         .suggest = std::move(suggest),

@@ -37,10 +37,14 @@ class Session : public net::WebSocketSession, private FrameReceiver {
   void submit(proto::Suggest suggest);
   void refuse(std::string id, proto::Error error);
   void end_request(const std::string& id);
+  void spell(proto::ServerFrame& frame);
+  void log(const proto::ServerFrame& frame) const;
 
   struct Live {
     engine::RequestKey key;
     std::optional<std::string> document;
+    std::optional<std::string> prompt;  ///< what its ids spell, if it came as ids
+    std::optional<std::string> traceparent;
   };
   struct Completed {
     std::string id;

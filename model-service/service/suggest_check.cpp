@@ -1,5 +1,6 @@
 #include "model-service/service/suggest_check.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "model-service/engine/heal.hpp"
@@ -11,13 +12,24 @@ proto::Error bad_field(std::string field, std::string message) {
   return {.code = proto::ErrorCode::kBadRequest, .message = std::move(message), .field = std::move(field)};
 }
 
+std::string beyond_vocabulary(proto::TokenId token, const engine::ModelShape& shape) {
+  return " hold token " + std::to_string(token) + ", the vocabulary ends at " +
+         std::to_string(shape.vocab_size - 1);
+}
+
+std::optional<proto::Error> check_prompt_ids(const std::vector<proto::TokenId>& ids,
+                                             const engine::ModelShape& shape) {
+  const auto beyond = std::ranges::find_if(ids, [&](auto id) { return id >= shape.vocab_size; });
+  if (beyond == ids.end()) return std::nullopt;
+  return bad_field("prompt_ids", "prompt_ids" + beyond_vocabulary(*beyond, shape));
+}
+
 std::optional<proto::Error> check_resume(const std::vector<proto::ResumePoint>& points,
                                          const engine::ModelShape& shape) {
   for (const auto& point : points) {
     for (const auto token : point.tokens) {
       if (token >= shape.vocab_size) {
-        return bad_field("resume", "resume holds token " + std::to_string(token) +
-                                       ", the vocabulary ends at " + std::to_string(shape.vocab_size - 1));
+        return bad_field("resume", "resume's tokens" + beyond_vocabulary(token, shape));
       }
       if (token == shape.end_of_text) {
         return bad_field("resume", "resume holds the end-of-text token, after which nothing can follow");
@@ -33,6 +45,9 @@ std::optional<proto::Error> check_suggest(const proto::Suggest& suggest, const e
   if (suggest.top_k > shape.vocab_size) {
     return bad_field("top_k", "top_k is " + std::to_string(suggest.top_k) + ", the vocabulary has " +
                                   std::to_string(shape.vocab_size) + " tokens");
+  }
+  if (suggest.prompt_ids) {
+    if (auto error = check_prompt_ids(*suggest.prompt_ids, shape)) return error;
   }
   if (suggest.resume) return check_resume(*suggest.resume, shape);
   return std::nullopt;

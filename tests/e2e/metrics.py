@@ -20,14 +20,14 @@ class Metrics:
         assert all(matches), "a line that is no sample"
         return [(match["name"], match["labels"] or "", float(match["value"])) for match in matches]
 
-    def sum(self, name: str) -> float:
-        """Over all labels; a metric that is not there is a mistake."""
+    def sum(self, name: str, may_be_absent: bool = False) -> float:
+        """Over all labels; a metric that is not there is a mistake, but for one that begins with what it counts."""
         values = [value for sample, _, value in self.samples() if sample == name]
-        assert values, f"no metric {name}"
+        assert values or may_be_absent, f"no metric {name}"
         return sum(values)
 
-    def wait(self, name: str, condition, seconds: float = 10) -> None:
+    def wait(self, name: str, condition, seconds: float = 10, may_be_absent: bool = False) -> None:
         end = time.monotonic() + seconds
-        while not condition(value := self.sum(name)):
+        while not condition(value := self.sum(name, may_be_absent)):
             assert time.monotonic() < end, f"{name} is still {value}"
             time.sleep(0.02)  # a gauge can only be asked again

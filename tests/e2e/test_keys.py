@@ -130,7 +130,7 @@ def test_probes_need_no_key(locked, door, path):
 def test_the_front_page_needs_no_key_and_the_rest_does(locked, door):
     if door == "gateway":
         assert get(locked.gateway.address, "/")[0] == 200
-    for path in ("/v1/models", f"/{MODEL}", "/no-such-model", f"/{MODEL}/x", "/v1/completions"):
+    for path in ("/v1/models", "/openapi.json", f"/{MODEL}", "/no-such-model", f"/{MODEL}/x", "/v1/completions"):
         status, _, body = get(locked.program(door).address, path)
         assert (status, json.loads(body)["error"]["code"]) == (401, "unauthorized"), path
         assert "suffixes" not in body, "the models are told to those with a key"

@@ -22,6 +22,7 @@ CLIENT = {
     "resume": SUGGEST | {"resume": [{"index": 0, "tokens": [11, 50256]}, {"index": 3, "tokens": []}]},
     "largest": SUGGEST | {"id": "i" * 64, "document": "d" * 128, "n": 32, "max_tokens": 1024, "temperature": 2, "top_p": 1,
                           "stop": ["s" * 64] * 4, "logprobs": 5, "deadline_ms": 600000},
+    "tokens": {"type": "suggest", "id": "a", "prompt_ids": [50256, 1], "traceparent": "00-" + "0a" * 16 + "-" + "0b" * 8 + "-01"},
     "cancel": {"type": "cancel", "id": "7", "index": 4},
     "prefill": {"type": "prefill", "document": "chapter-3", "prompt": "The old", "id": "p"},
     "accept": {"type": "accept", "id": "7", "index": 2, "tokens": 9},
@@ -50,6 +51,14 @@ LEGACY = {
     "smallest": {"message_type": "new_request", "prompt": "x"},
     "cancel": {"message_type": "cancel_request"},
     "invalid": {"message_type": "new_request", "prompt": "x", "length": 257},
+}
+COMPLETION = {
+    "smallest": {"model": "gpt2", "prompt": "Once"},
+    "all": {"model": "gpt2-medium", "prompt": ["Once", " über 😀"], "n": 2, "best_of": 2, "max_tokens": 40, "temperature": 0.7,
+            "top_p": 0.9, "seed": 7, "stop": ["\n", "."], "logprobs": 2, "stream": True, "user": "u", "deadline_ms": 1000,
+            "stream_options": {"include_usage": True}, "presence_penalty": 0, "logit_bias": {}, "suffix": None},
+    "tokens": {"model": "gpt2", "prompt": [[50256, 1], [2]], "echo": True, "stop": "x"},
+    "refused": {"model": "gpt2", "prompt": [1, -1], "best_of": 2, "echo": True, "logprobs": 1, "suffix": "x"},
 }
 GATEWAY = {
     "all": {"listen": "127.0.0.1:8080", "admin_listen": "[::1]:0", "resolve_seconds": 10, "probe_interval_ms": 500,
@@ -159,7 +168,7 @@ def write_texts():
 def main():
     shutil.rmtree(CORPUS, ignore_errors=True)
     for target, values in {"client_frame": CLIENT, "server_frame": SERVER, "legacy_message": LEGACY,
-                           "gateway_config": GATEWAY}.items():
+                           "completion": COMPLETION, "gateway_config": GATEWAY}.items():
         for name, value in values.items():
             write(target, name, as_json(value))
     for target, values in {"api_keys": KEYS, "networks": NETWORKS, "request_header": HEADERS}.items():

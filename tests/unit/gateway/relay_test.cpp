@@ -6,6 +6,7 @@
 #include <random>
 
 #include "proto/limits.hpp"
+#include "proto/traceparent.hpp"
 #include "tests/unit/gateway/fakes.hpp"
 
 namespace inkfleet::gateway {
@@ -75,6 +76,28 @@ TEST_F(RelayTest, NamesRequestsAnewAndBack) {
   EXPECT_THAT(brief(other), ElementsAre("started"));
   EXPECT_EQ(std::get<Delta>(got[1]).id, "same");
   EXPECT_EQ(observer.first_texts, 1);
+}
+
+// Deliberate break: a relay that passes a traceparent on as it came gives its span no name.
+TEST_F(RelayTest, ContinuesATraceOrBeginsOne) {
+  const std::string id = "0af7651916cd43dd8448eb211c80319c", parent = "00-" + id + "-b7ad6b7169203331-01";
+  const auto passed_on = [&](Suggest suggest, Caller caller) {
+    one.sent.clear();
+    two.sent.clear();
+    relay.start(
+        {.model = "m", .caller = std::move(caller), .suggest = std::move(suggest), .answer = [](auto) {}},
+        at(0ms));
+    return *(one.sent.empty() ? two : one).last_suggest().traceparent;
+  };
+  const auto own = passed_on({.id = "a", .traceparent = parent},
+                             {"c", "00-11111111111111111111111111111111-1111111111111111-00"});
+  EXPECT_EQ(trace_id_of(own), id) << "the request's own goes before its connection's";
+  EXPECT_NE(own, parent);
+  EXPECT_TRUE(own.ends_with("-01")) << own;
+  EXPECT_EQ(trace_id_of(passed_on({.id = "b"}, {"c", parent})), id);
+  const auto fresh = passed_on({.id = "c"}, {"c", "nonsense"}), other = passed_on({.id = "d"}, {});
+  EXPECT_EQ(trace_id_of(fresh).size(), 32U);
+  EXPECT_NE(trace_id_of(fresh), trace_id_of(other));
 }
 
 TEST_F(RelayTest, DrawsASeedOnlyWhenThereIsNone) {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "bench/quality/perplexity.hpp"
+#include "model-service/gpt2/perplexity.hpp"
 #include "tests/unit/gpt2/support.hpp"
 #include "tokenizer/tokenizer.hpp"
 

@@ -4,9 +4,9 @@
 #include <numeric>
 #include <random>
 
-#include "bench/quality/perplexity.hpp"
 #include "model-service/gpt2/int8_linear.hpp"
 #include "model-service/gpt2/outlier_fold.hpp"
+#include "model-service/gpt2/perplexity.hpp"
 #include "tests/unit/gpt2/support.hpp"
 #include "tokenizer/tokenizer.hpp"
 

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <vector>
+
+#include "net/log_event.hpp"
 
 namespace inkfleet::net {
 namespace {
@@ -54,6 +57,32 @@ TEST(Program, FailuresAreOneLineAndExitOne) {
   EXPECT_THAT(line, testing::StartsWith("error: x.json:   [2Jkkk"));
   EXPECT_THAT(line, testing::EndsWith("k...\n"));
   EXPECT_LT(line.size(), 2'100u);
+}
+
+// Deliberate break: a field put into the message is no member of its own.
+TEST(Log, FieldsAreMembersOfJsonAndPairsOfText) {
+  const auto logged = [](const std::string& format) {
+    testing::internal::CaptureStderr();
+    start_log("info", format);
+    log_event(spdlog::level::info, "request completed",
+              {{"id", "r1"}, {"odd", "a b\n"}, {"ms", 1.5}, {"none", ""}});
+    spdlog::info("another line");
+    spdlog::default_logger()->flush();
+    return testing::internal::GetCapturedStderr();
+  };
+  const auto text = logged("text");
+  EXPECT_THAT(text, testing::HasSubstr(" info request completed id=r1 odd=\"a b\\n\" ms=1.5\n"));
+  EXPECT_THAT(text, testing::EndsWith(" info another line\n"));
+  const auto lines = logged("json");
+  const auto line = nlohmann::json::parse(lines.substr(0, lines.find('\n')));
+  EXPECT_EQ(line["message"], "request completed");
+  EXPECT_EQ(line["id"], "r1");
+  EXPECT_EQ(line["odd"], "a b\n");
+  EXPECT_EQ(line["ms"], 1.5);
+  EXPECT_FALSE(line.contains("none"));
+  EXPECT_EQ(nlohmann::json::parse(lines.substr(lines.find('\n'))).size(), 3U)
+      << "the next line has no fields";
+  start_log("info", "text");
 }
 
 TEST(Program, WrongUsageExitsTwo) {

@@ -49,6 +49,27 @@ void expect_field_refused(const char* field, const Json& value) {
   EXPECT_EQ(error.field, field) << value << ": " << error.message;
 }
 
+TEST(ParseSuggest, ThePromptIsTextOrIds) {
+  const Json ids = {{"type", "suggest"}, {"id", "a"}, {"prompt_ids", {0, 50256}}};
+  EXPECT_EQ(accepted<Suggest>(ids).prompt_ids, (std::vector<TokenId>{0, 50256}));
+  EXPECT_TRUE(
+      accepted<Suggest>({{"type", "suggest"}, {"id", "a"}, {"prompt_ids", Json::array()}}).prompt_ids);
+  EXPECT_EQ(refused({{"type", "suggest"}, {"id", "a"}, {"prompt_ids", nullptr}}).field, "prompt");
+  for (const Json& wrong : std::initializer_list<Json>{{1},
+                                                       {-1},
+                                                       {1.5},
+                                                       {"1"},
+                                                       "text",
+                                                       {std::int64_t{1} << 31},
+                                                       Json(std::vector<int>(limits::kPromptIds + 1, 1))}) {
+    Json frame = {{"type", "suggest"}, {"id", "a"}, {"prompt_ids", wrong}};
+    if (wrong == Json{1}) frame["prompt"] = "both";
+    const auto error = refused(frame);
+    EXPECT_EQ(error.field, "prompt_ids") << wrong;
+    EXPECT_EQ(error.id, "a");
+  }
+}
+
 TEST(ParseSuggest, DefaultsAreTheContracts) {
   const auto suggest = accepted<Suggest>(suggest_with(Json::object()));
   EXPECT_EQ(suggest.id, "a");

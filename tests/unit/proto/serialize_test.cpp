@@ -56,6 +56,15 @@ TEST(ToJson, Suggest) {
       "resume": [{"index": 3, "tokens": [1, 2]}, {"index": 0, "tokens": []}]})"));
 }
 
+TEST(ToJson, APromptOfIdsTakesThePlaceOfItsText) {
+  const ClientFrame frame = Suggest{.id = "a", .prompt_ids = std::vector<TokenId>{50256, 0}};
+  expect_round_trip(frame);
+  EXPECT_EQ(written(frame)["prompt_ids"], (Json{50256, 0}));
+  EXPECT_FALSE(written(frame).contains("prompt"));
+  EXPECT_EQ(written(ClientFrame(Suggest{.id = "a", .prompt_ids = std::vector<TokenId>{}}))["prompt_ids"],
+            Json::array());
+}
+
 TEST(ToJson, AnEmptyResumeIsNotAnAbsentOne) {
   const ClientFrame frame = Suggest{.id = "a", .resume = std::vector<ResumePoint>{}};
   expect_round_trip(frame);
@@ -78,6 +87,9 @@ TEST(ToJson, Started) {
   EXPECT_EQ(written(frame),
             Json::parse(R"({"type": "started", "id": "a", "model": "m", "seed": 7, "exact": true,
       "prompt_tokens": 3, "cached_tokens": 0, "dropped_tokens": 0})"));
+  const ServerFrame spelled = Started{.id = "a", .prompt = "Once"};
+  expect_round_trip(spelled);
+  EXPECT_EQ(written(spelled)["prompt"], "Once");
 }
 
 TEST(ToJson, Delta) {
@@ -90,6 +102,10 @@ TEST(ToJson, Delta) {
   EXPECT_EQ(
       written(ServerFrame(delta))["logprobs"],
       Json::parse(R"([{"logprob": -0.25, "top": [[5, -0.25], [9, -2.5]]}, {"logprob": -1e-9, "top": []}])"));
+  delta.logprobs = {{.logprob = -0.25, .top = {{5, -0.25}}, .text = "a", .top_texts = {"\"b"}}, {}};
+  expect_round_trip(ServerFrame(delta));
+  EXPECT_EQ(written(ServerFrame(delta))["logprobs"][0],
+            Json::parse(R"({"logprob": -0.25, "top": [[5, -0.25]], "text": "a", "top_texts": ["\"b"]})"));
 }
 
 TEST(ToJson, NoInfinityReachesTheWire) {

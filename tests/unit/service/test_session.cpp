@@ -4,6 +4,7 @@
 
 #include "model-service/service/service_app.hpp"
 #include "model-service/service/session.hpp"
+#include "model-service/service/token_texts.hpp"
 #include "proto/serialize.hpp"
 #include "tests/unit/engine/fakes.hpp"
 
@@ -134,6 +135,37 @@ TEST_F(SessionTest, AnErrorEndsOnlyTheRequestItIsAbout) {
   for (const auto& error : errors) EXPECT_EQ(error.code, ErrorCode::kBadRequest);
   ASSERT_TRUE(pump_until_idle());
   EXPECT_EQ(peer->all<proto::Completed>().size(), 1U);
+}
+
+// Deliberate break: a session that tokenizes the (empty) text instead starts from one token.
+TEST_F(SessionTest, APromptOfIdsIsTakenAsItIsAndSpelled) {
+  suggest({.id = "ids", .prompt_ids = std::vector<proto::TokenId>{'h', 'i', 0xC3}, .max_tokens = 2});
+  suggest({.id = "text", .prompt = "hi", .max_tokens = 2});
+  session->on_text(R"({"type":"suggest","id":"beyond","prompt_ids":[1,258]})");
+  const auto errors = peer->all<proto::Error>();
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].field, "prompt_ids");
+  EXPECT_NE(errors[0].message.find("ends at 256"), std::string::npos) << errors[0].message;
+  ASSERT_TRUE(pump_until_idle());
+  for (const auto& started : peer->all<proto::Started>()) {
+    EXPECT_EQ(started.prompt_tokens, started.id == "ids" ? 3 : 2);
+    EXPECT_EQ(started.prompt, started.id == "ids" ? std::optional<std::string>("hi\uFFFD") : std::nullopt);
+  }
+}
+
+TEST_F(SessionTest, LogProbabilitiesComeWithTheTextsOfTheirTokens) {
+  suggest({.id = "a", .prompt = "hello", .max_tokens = 3, .logprobs = 2});
+  ASSERT_TRUE(pump_until_idle());
+  for (const auto& delta : peer->all<proto::Delta>()) {
+    ASSERT_EQ(delta.logprobs.size(), delta.tokens.size());
+    for (std::size_t i = 0; i < delta.tokens.size(); ++i) {
+      EXPECT_EQ(delta.logprobs[i].text, token_text(*tokenizer, delta.tokens[i]));
+      ASSERT_EQ(delta.logprobs[i].top_texts.size(), 2U);
+      EXPECT_EQ(delta.logprobs[i].top_texts[1], token_text(*tokenizer, delta.logprobs[i].top[1].first));
+    }
+  }
+  EXPECT_EQ(token_text(*tokenizer, 'h'), "h");
+  EXPECT_EQ(token_text(*tokenizer, 0xE2), "bytes:\\xe2");
 }
 
 TEST_F(SessionTest, ADuplicateIdDoesNotEndTheLiveRequest) {

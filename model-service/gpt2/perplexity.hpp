@@ -27,6 +27,7 @@ inline double perplexity(CpuModel& model, std::span<const engine::TokenId> token
   double sum = 0;
   for (int position = 0; position + 1 < window; ++position) {
     std::vector<engine::StepSlice> slices;
+    slices.reserve(static_cast<std::size_t>(windows));
     for (int w = 0; w < windows; ++w) {
       slices.push_back({.tokens = tokens.subspan(w * window + position, 1),
                         .first_position = position,
@@ -35,7 +36,8 @@ inline double perplexity(CpuModel& model, std::span<const engine::TokenId> token
     }
     const auto logits = model.step(slices);
     for (int w = 0; w < windows; ++w) {
-      sum += negative_log_likelihood(logits.subspan(w * vocab, vocab), tokens[w * window + position + 1]);
+      sum += negative_log_likelihood(logits.subspan(static_cast<std::size_t>(w) * vocab, vocab),
+                                     tokens[w * window + position + 1]);
     }
   }
   return std::exp(sum / (static_cast<double>(windows) * (window - 1)));
