@@ -21,14 +21,15 @@ void append(std::string& out, bool value) {
   out += value ? "true" : "false";
 }
 
-/// The shortest digits that read back as the same number; JSON has no infinities, they are null.
+/// The shortest digits that read back as the same number; JSON has no infinities, they are null, and what
+/// would be written -0 is read as a whole number, which has no sign then.
 void append(std::string& out, double value) {
   if (!std::isfinite(value)) {
     out += "null";
     return;
   }
   char digits[32];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value == 0.0 ? 0.0 : value).ptr);
 }
 
 void append(std::string& out, std::string_view value) {
