@@ -3,21 +3,25 @@
 #include <spdlog/spdlog.h>
 
 #include <future>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
 #include "model-service/gpt2/checkpoint.hpp"
 #include "model-service/gpt2/weights_hash.hpp"
 #include "net/program.hpp"
+#include "net/progress_bar.hpp"
 
 namespace inkfleet::service {
 namespace {
 
 constexpr std::uint64_t kWorthTelling = 100 << 20U;
 
-// Logs every tenth of a long load.
-auto log_progress() {
-  return [logged = std::uint64_t{0}](std::uint64_t done, std::uint64_t total) mutable {
+// Draws a bar for a person, or logs every tenth of a long load.
+auto tell_progress() {
+  return [bar = std::make_shared<net::ProgressBar>("loading weights"), logged = std::uint64_t{0}](
+             std::uint64_t done, std::uint64_t total) mutable {
+    if (bar->visible()) return bar->update(done, total);
     if (total < kWorthTelling) return;
     const auto tenth = done * 10 / total;
     if (tenth == logged) return;
@@ -76,7 +80,7 @@ LoadedModel load_model(const ModelFlags& flags) {
                                                  .threads = flags.threads,
                                                  .kv_bytes = static_cast<std::size_t>(flags.cache_mb) << 20U,
                                                  .packed_cache = packed_cache(flags, weights_hash),
-                                                 .progress = log_progress()});
+                                                 .progress = tell_progress()});
   loaded.tokenizer = tokenizer.get();
   const auto& summary = loaded.model->summary();
   check_vocabulary(flags, *loaded.tokenizer, summary.vocab_size);

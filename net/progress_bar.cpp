@@ -1,0 +1,49 @@
+#include "net/progress_bar.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace inkfleet::net {
+namespace {
+
+constexpr int kUsualColumns = 80;
+
+int columns_of_stderr() {
+  if (::isatty(STDERR_FILENO) != 1) return 0;
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kUsualColumns;
+}
+
+}  // namespace
+
+std::string progress_line(std::string_view title, std::uint64_t done_bytes, std::uint64_t total_bytes,
+                          int width) {
+  const std::uint64_t total = std::max<std::uint64_t>(total_bytes, 1);
+  const std::uint64_t done = std::min(done_bytes, total);
+  const auto figures = fmt::format("{:3}%  {} of {} MB", done * 100 / total, done >> 20U, total >> 20U);
+  const int room = width - static_cast<int>(title.size() + figures.size()) - 5;  // brackets, spaces
+  auto line = room < 4
+                  ? fmt::format("{} {}", title, figures)
+                  : fmt::format("{} [{:{}}] {}", title, std::string(done * room / total, '='), room, figures);
+  return line.substr(0, std::max(width - 1, 0));
+}
+
+ProgressBar::ProgressBar(std::string title) : title_(std::move(title)), width_(columns_of_stderr()) {}
+
+ProgressBar::~ProgressBar() {
+  if (drawn_ > 0) fmt::print(stderr, "\r\033[K");
+}
+
+void ProgressBar::update(std::uint64_t done_bytes, std::uint64_t total_bytes) {
+  if (!visible() || total_bytes == 0) return;
+  const std::uint64_t hundredth = 1 + std::min(done_bytes, total_bytes) * 100 / total_bytes;
+  if (hundredth == std::exchange(drawn_, hundredth)) return;
+  fmt::print(stderr, "\r\033[K{}", progress_line(title_, done_bytes, total_bytes, width_));
+}
+
+}  // namespace inkfleet::net
