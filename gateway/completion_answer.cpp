@@ -77,7 +77,7 @@ net::HttpAnswer::Part CompletionAnswer::next() {
 net::HttpAnswer::Part CompletionAnswer::take_error(const proto::Error& error) {
   on_closed();
   if (!begun_) return {.head = openai_refusal(error), .last = true};
-  return {.piece = event_of(openai_error(error)), .last = true};
+  return {.piece = completion_.events() + event_of(openai_error(error)), .last = true};
 }
 
 net::HttpAnswer::Part CompletionAnswer::take_events() {

@@ -85,6 +85,34 @@ std::optional<Error> read_prompts(const Json* value, std::vector<Prompt>& prompt
   return std::nullopt;
 }
 
+/// What is written into the answer as often as there are choices. Tokens count as the longest of GPT-2's.
+std::size_t bytes_of(const Prompt& prompt) {
+  constexpr std::size_t kLongestToken = 128;
+  if (const auto* text = std::get_if<std::string>(&prompt)) return text->size();
+  const auto tokens = std::get<std::vector<proto::TokenId>>(prompt).size();
+  return std::min(tokens * kLongestToken, limits::kCompletionPromptBytes);
+}
+
+/// An answer that nobody could take in at once, and that would keep everybody else waiting while it is
+/// written.
+std::optional<Error> too_much_to_answer(const CompletionRequest& request) {
+  const auto& suggest = request.suggest;
+  std::size_t echoed = 0;
+  for (const auto& prompt : request.prompts) echoed += bytes_of(prompt) * static_cast<std::size_t>(suggest.n);
+  if (request.echo && echoed > limits::kHttpBodyBytes) {
+    return at_fault(ErrorCode::kTooLarge, "echo",
+                    fmt::format("echo of all prompts, n times each, may have {} bytes; these have up to {}",
+                                limits::kHttpBodyBytes, echoed));
+  }
+  const auto tokens = request.choices() * static_cast<std::size_t>(suggest.max_tokens);
+  if (suggest.logprobs && tokens > limits::kCompletionLogprobs) {
+    return at_fault(ErrorCode::kTooLarge, "logprobs",
+                    fmt::format("logprobs may be asked for {} tokens, choices times max_tokens; given: {}",
+                                limits::kCompletionLogprobs, tokens));
+  }
+  return std::nullopt;
+}
+
 // ---- parameters -------------------------------------------------------------------------------------------
 
 void read_stop(FieldReader& fields, const Json& body, proto::Suggest& suggest) {
@@ -172,6 +200,7 @@ std::variant<CompletionRequest, Error> parse_completion(std::string_view body, c
                     fmt::format("n for each prompt may be {} choices together; given: {}",
                                 limits::kCompletionChoices, request.choices()));
   }
+  if (auto error = too_much_to_answer(request)) return *std::move(error);
   const auto model = router.model_named(name);
   if (!model) {
     return at_fault(ErrorCode::kUnknownModel, "model",

@@ -28,6 +28,8 @@ std::size_t memory_now(const std::string& name) {
   return 0;
 }
 
+constexpr const char* kNoNumber = "the model computes what is no number: its weights are damaged";
+
 std::size_t context_bytes(const engine::ModelShape& shape, const ModelFlags& flags) {
   const auto region = static_cast<std::size_t>(flags.cache_mb) << 20U;
   const int blocks = (shape.context_length + shape.block_tokens - 1) / shape.block_tokens;
@@ -41,7 +43,7 @@ void check_step(gpt2::CpuModel& model) {
   const engine::StepSlice slice{.tokens = token, .first_position = 0, .blocks = block, .wants_logits = true};
   const auto logits = model.step({&slice, 1});
   if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) {
-    throw std::runtime_error("the model computes what is no number: its weights are damaged");
+    throw std::runtime_error(kNoNumber);
   }
 }
 
@@ -57,7 +59,9 @@ void judge(LoadedModel& loaded, const std::string& text, Json& found) {
   tokens.resize(static_cast<std::size_t>(windows) * static_cast<std::size_t>(window));
   found["tokens"] = tokens.size();
   found["window"] = window;
-  found["perplexity"] = gpt2::perplexity(*loaded.model, tokens, window);
+  const double perplexity = gpt2::perplexity(*loaded.model, tokens, window);
+  if (!std::isfinite(perplexity)) throw std::runtime_error(kNoNumber);
+  found["perplexity"] = perplexity;
 }
 
 Json look_at(const ModelFlags& flags, const std::string& text) {

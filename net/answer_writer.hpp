@@ -73,7 +73,12 @@ asio::awaitable<bool> AnswerWriter<Layer>::run(AnswerFactory make) {
   using namespace asio::experimental::awaitable_operators;
   // The answer may tell of changes as long as it lives, which is not longer than this.
   answer_ = make([this] { changed(); });
-  co_await (listen() && write_all());
+  try {
+    co_await (listen() && write_all());
+  } catch (...) {
+    answer_->on_closed();
+    throw;
+  }
   answer_->on_closed();
   co_return !gone_ && keeps();
 }
@@ -174,6 +179,7 @@ template <class Layer>
 void AnswerWriter<Layer>::lose() {
   gone_ = true;
   more_.cancel();
+  transport().cancel();  // a write that nobody reads
 }
 
 }  // namespace inkfleet::net

@@ -14,13 +14,19 @@ constexpr std::size_t kLogprobBytes = 32;
 
 std::size_t estimate(const proto::Delta& delta) {
   std::size_t bytes = delta.text.size() + delta.tokens.size() * kTokenBytes;
-  for (const auto& logprob : delta.logprobs) bytes += (1 + logprob.top.size()) * kLogprobBytes;
+  for (const auto& logprob : delta.logprobs) {
+    bytes += (1 + logprob.top.size()) * kLogprobBytes + logprob.text.size();
+    for (const auto& text : logprob.top_texts) bytes += text.size();
+  }
   return bytes;
 }
 
 std::size_t estimate(const proto::ServerFrame& frame) {
   if (const auto* delta = std::get_if<proto::Delta>(&frame)) return kFrameBytes + estimate(*delta);
   if (const auto* error = std::get_if<proto::Error>(&frame)) return kFrameBytes + error->message.size();
+  if (const auto* started = std::get_if<proto::Started>(&frame); started != nullptr && started->prompt) {
+    return 2 * kFrameBytes + started->prompt->size();
+  }
   if (std::holds_alternative<proto::Completed>(frame)) return 8 * kFrameBytes;
   return 2 * kFrameBytes;
 }

@@ -47,6 +47,7 @@ inline constexpr IntRange kDeadlineMs{100, 600'000};
 inline constexpr std::size_t kCompletionPrompts = 32;
 inline constexpr std::size_t kCompletionChoices = 128;
 inline constexpr std::size_t kCompletionPromptBytes = 64 * kKiB;  ///< of one prompt as JSON
+inline constexpr std::size_t kCompletionLogprobs = 16'384;  ///< tokens of an answer, when they are asked for
 
 // Behaviour of a connection.
 inline constexpr std::size_t kLiveRequestsPerEditor = 16;

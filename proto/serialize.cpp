@@ -103,7 +103,7 @@ void append_logprob(std::string& out, const TokenLogprob& token) {
                 append(out, alternative.second);
                 out += ']';
               });
-  if (token.text.empty()) return;
+  if (token.text.empty() && token.top_texts.empty()) return;
   writer.field("text", token.text);
   append_list(writer.key("top_texts"), token.top_texts, kAppendItem);
 }

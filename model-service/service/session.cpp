@@ -191,7 +191,10 @@ void Session::submit(proto::Suggest suggest) {
   const auto& served = *state_.served;
   const auto submitted = engine::Clock::now();
   std::optional<std::string> spelled;
-  if (suggest.prompt_ids) spelled = tokenizer::decode(*served.tokenizer, *suggest.prompt_ids);
+  if (suggest.prompt_ids) {
+    spelled = tokenizer::decode(*served.tokenizer, *suggest.prompt_ids);
+    if (auto error = check_spelled(*spelled)) return refuse(suggest.id, std::move(*error));
+  }
   auto prompt =
       suggest.prompt_ids ? *std::move(suggest.prompt_ids) : served.tokenizer->encode(suggest.prompt);
   suggest.prompt_ids.reset();

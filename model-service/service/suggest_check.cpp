@@ -4,6 +4,8 @@
 #include <string>
 
 #include "model-service/engine/heal.hpp"
+#include "proto/json.hpp"
+#include "proto/limits.hpp"
 
 namespace inkfleet::service {
 namespace {
@@ -51,6 +53,17 @@ std::optional<proto::Error> check_suggest(const proto::Suggest& suggest, const e
   }
   if (suggest.resume) return check_resume(*suggest.resume, shape);
   return std::nullopt;
+}
+
+std::optional<proto::Error> check_spelled(std::string_view prompt) {
+  std::string json;
+  proto::append_json_string(json, prompt);
+  if (json.size() <= proto::limits::kCompletionPromptBytes) return std::nullopt;
+  return proto::Error{.code = proto::ErrorCode::kTooLarge,
+                      .message = "prompt_ids may spell " +
+                                 std::to_string(proto::limits::kCompletionPromptBytes) +
+                                 " bytes as JSON; given: " + std::to_string(json.size()),
+                      .field = "prompt_ids"};
 }
 
 std::optional<proto::Error> check_healed_resume(const proto::Suggest& suggest, std::string_view spell_again,

@@ -183,11 +183,20 @@ def test_a_refusal_names_the_parameter(create, fields, param):
     assert param in str(refused.value)
 
 
+def longest_token() -> int:
+    vocabulary = json.loads((programs.MODELS / MODEL / "vocab.json").read_text())
+    return vocabulary[max(vocabulary, key=len)]
+
+
+# Deliberate break: leave out check_spelled(): `started` breaks the service's connection, or here is just a long answer.
 def test_other_refusals_have_statuses_of_their_own(create):
     for fields, error, code in [
         ({"model": "gpt-5"}, openai.NotFoundError, "unknown_model"),
         ({"prompt": "x" * 70_000}, openai.APIStatusError, "too_large"),
         ({"prompt": [1] * 5_000}, openai.APIStatusError, "too_large"),
+        ({"prompt": [longest_token()] * 4_096}, openai.APIStatusError, "too_large"),
+        ({"prompt": "x" * 50_000, "n": 32, "extra_body": {"echo": True}}, openai.APIStatusError, "too_large"),
+        ({"logprobs": 1, "n": 32, "max_tokens": 1000}, openai.APIStatusError, "too_large"),
         ({"max_tokens": 1024, "n": 32, "extra_body": {"deadline_ms": 100}}, openai.InternalServerError, None),
     ]:
         with pytest.raises(error) as refused:

@@ -171,6 +171,13 @@ TEST(ParseCompletion, OtherRefusalsHaveCodesOfTheirOwn) {
   EXPECT_EQ(text.field, "prompt");
   const auto ids = refused(body_with({{"prompt", std::vector<int>(4097, 1)}}).dump());
   EXPECT_EQ(ids.code, ErrorCode::kTooLarge);
+  const auto echo =
+      refused(body_with({{"prompt", std::string(60'000, 'x')}, {"n", 18}, {"echo", true}}).dump());
+  EXPECT_EQ(echo.code, ErrorCode::kTooLarge);
+  EXPECT_EQ(echo.field, "echo");
+  const auto logprobs = refused(body_with({{"n", 17}, {"max_tokens", 1000}, {"logprobs", 0}}).dump());
+  EXPECT_EQ(logprobs.code, ErrorCode::kTooLarge);
+  EXPECT_EQ(logprobs.field, "logprobs");
   for (const char* body : {"", "{", "[]", "5", R"("text")"}) {
     EXPECT_EQ(refused(body).code, ErrorCode::kBadRequest) << body;
   }

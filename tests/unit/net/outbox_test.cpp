@@ -119,6 +119,18 @@ TEST(Outbox, AMergedDeltaStaysBelowItsBound) {
 }
 
 // Deliberate break: push_latest that always appends leaves "first" at the front.
+// Deliberate break: what estimate() says of `started` without its prompt, or of a token without its texts.
+TEST(Outbox, TextsCountWhereverTheyAre) {
+  Outbox outbox;
+  outbox.push(proto::Started{.id = "r", .prompt = std::string(50'000, 'x')});
+  EXPECT_GE(outbox.bytes(), 50'000U);
+  const std::string text(1000, 'y');
+  auto told = delta("r", 0, 0, text, {1});
+  told.logprobs.push_back({.text = text, .top_texts = {text}});
+  outbox.push(std::move(told));
+  EXPECT_GE(outbox.bytes(), 53'000U);
+}
+
 TEST(Outbox, TheLatestTextReplacesWhatWaitsUnderItsKey) {
   Outbox outbox;
   outbox.push_latest("s", "first");
