@@ -20,14 +20,14 @@ class Metrics:
         assert all(matches), "a line that is no sample"
         return [(match["name"], match["labels"] or "", float(match["value"])) for match in matches]
 
-    def sum(self, name: str, may_be_absent: bool = False) -> float:
-        """Over all labels; a metric that is not there is a mistake, but for one that begins with what it counts."""
-        values = [value for sample, _, value in self.samples() if sample == name]
+    def sum(self, name: str, may_be_absent: bool = False, labels=()) -> float:
+        """Over all that have these labels; a metric that is not there is a mistake, but for one that begins with what it counts."""
+        values = [value for sample, its, value in self.samples() if sample == name and all(label in its for label in labels)]
         assert values or may_be_absent, f"no metric {name}"
         return sum(values)
 
-    def wait(self, name: str, condition, seconds: float = 10, may_be_absent: bool = False) -> None:
+    def wait(self, name: str, condition, seconds: float = 10, may_be_absent: bool = False, labels=()) -> None:
         end = time.monotonic() + seconds
-        while not condition(value := self.sum(name, may_be_absent)):
+        while not condition(value := self.sum(name, may_be_absent, labels)):
             assert time.monotonic() < end, f"{name} is still {value}"
             time.sleep(0.02)  # a gauge can only be asked again

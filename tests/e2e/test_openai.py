@@ -213,20 +213,18 @@ def test_chat_is_told_where_completions_are(client):
     assert "/v1/completions" in missing.value.body["message"]
 
 
-def abandoned(gateway: Metrics) -> float:
-    ended = [sample for sample in gateway.samples() if sample[0] == "inkfleet_gateway_requests_total"]
-    return sum(value for _, labels, value in ended if 'door="openai"' in labels and 'outcome="abandoned"' in labels)
+ENDED, ABANDONED = "inkfleet_gateway_requests_total", ('door="openai"', 'outcome="abandoned"')
 
 
 # Deliberate break: a CompletionAnswer whose on_closed() abandons nothing.
 def test_a_client_that_goes_away_stops_its_request(fleet, create):
     service, gateway = Metrics(fleet.http("service")), Metrics(fleet.http("gateway"))
-    before = abandoned(gateway)
+    before = gateway.sum(ENDED, may_be_absent=True, labels=ABANDONED)
     stream = create(max_tokens=1000, n=8, stream=True)
     next(iter(stream))
     stream.close()
     service.wait("inkfleet_running_suggestions", lambda running: running == 0)
-    assert abandoned(gateway) == before + 1
+    gateway.wait(ENDED, lambda ended: ended == before + 1, may_be_absent=True, labels=ABANDONED)
     body = json.dumps({"model": MODEL, "prompt": PROMPT, "max_tokens": 1000, "n": 8}).encode()
     with socket.create_connection((fleet.gateway.host, fleet.gateway.port)) as raw:
         raw.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
