@@ -46,7 +46,7 @@ void ServiceFlags::add_check(CLI::App& cli) {
                      "what memory each number format needs");
   cli.add_option("--text", check_text, "With --check: how well each number format foretells this text")
       ->needs(folder);
-  auto* const model_option = cli.get_option("--model")->required(false)->excludes(folder);
+  auto* const model_option = cli.get_option("--model")->required(false);
   auto* const name = cli.get_option("--name");
   cli.parse_complete_callback([folder, model_option, name] {
     if (!folder->empty()) return;
