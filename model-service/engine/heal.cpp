@@ -12,6 +12,17 @@ std::string take_back(std::vector<proto::TokenId>& prompt, const tokenizer::Toke
   return bytes;
 }
 
+std::string take_back(std::vector<proto::TokenId>& prompt, std::string_view text,
+                      const tokenizer::Tokenizer& tokenizer) {
+  constexpr std::string_view kSpaces = " \t\r\n";
+  const auto ends_in_space = [&](std::string_view any) {
+    return !any.empty() && kSpaces.find(any.back()) != std::string_view::npos;
+  };
+  auto bytes = take_back(prompt, tokenizer);
+  if (!bytes.empty() && ends_in_space(text) && !ends_in_space(bytes)) bytes += ' ';
+  return bytes;
+}
+
 bool spells(std::string_view text, std::string_view again) {
   const auto size = std::min(text.size(), again.size());
   return text.substr(0, size) == again.substr(0, size);

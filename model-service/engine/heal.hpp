@@ -17,6 +17,11 @@ namespace inkfleet::engine {
 /// token is. A pure function of prompt and vocabulary.
 std::string take_back(std::vector<proto::TokenId>& prompt, const tokenizer::Tokenizer& tokenizer);
 
+/// The same for the tokens of a text. Some vocabularies, SentencePiece's, drop white space at a text's end:
+/// one space is spelled after the token then, so that no word begins with a second.
+std::string take_back(std::vector<proto::TokenId>& prompt, std::string_view text,
+                      const tokenizer::Tokenizer& tokenizer);
+
 /// Whether tokens that spell `text` go on with `again`, or do not yet reach its end.
 bool spells(std::string_view text, std::string_view again);
 

@@ -197,10 +197,10 @@ void Session::submit(proto::Suggest suggest) {
   }
   auto prompt =
       suggest.prompt_ids ? *std::move(suggest.prompt_ids) : served.tokenizer->encode(suggest.prompt);
+  std::string spell_again;
+  if (suggest.heal) spell_again = engine::take_back(prompt, suggest.prompt, *served.tokenizer);
   suggest.prompt_ids.reset();
   suggest.prompt.clear();
-  std::string spell_again;
-  if (suggest.heal) spell_again = engine::take_back(prompt, *served.tokenizer);
   if (auto error = check_healed_resume(suggest, spell_again, *served.tokenizer)) {
     return refuse(suggest.id, std::move(*error));
   }

@@ -70,3 +70,14 @@ def test_the_prompt_may_come_as_tokens(service):
     with Editor(f"ws://{service.address}/pieces") as editor:
         fields = dict(max_tokens=10, temperature=0)
         assert editor.complete("吾輩は猫である。", **fields).tokens == editor.complete(None, prompt_ids=PIECES.encode("吾輩は猫である。"), **fields).tokens
+
+
+# The library drops the space at the prompt's end; the model writes it again, and the text goes on after it.
+# Deliberate break: heal the last token alone.
+def test_no_second_space_comes_after_one_that_was_typed(service):
+    with Editor(f"ws://{service.address}/pieces") as editor:
+        request = editor.complete("All human beings ", max_tokens=12, n=8, temperature=1, seed=5, heal=True)
+    kept = PIECES.encode("All human beings ")[: request.started["prompt_tokens"]]
+    for index in range(8):
+        whole = PIECES.decode(kept + request.tokens[index])
+        assert whole.replace("\ufffd", "").startswith("All human beings " + request.text(index).replace("\ufffd", ""))
