@@ -17,8 +17,6 @@ namespace {
 
 using proto::ErrorCode;
 
-constexpr std::chrono::milliseconds kRetrySoon{1000};
-
 /// A request is let in when its expected time, times this, is within its deadline. What is foretold is a
 /// tenth wrong now and then, and who was let in and misses its deadline has cost others theirs.
 constexpr double kForesight = 1.2;
@@ -131,12 +129,14 @@ void Session::handle(proto::Suggest& suggest) {
 
 std::optional<proto::Error> Session::not_serving() const {
   if (!state_.served) {
-    return proto::Error{
-        .code = ErrorCode::kUnavailable, .message = "the model is still loading", .retry_after = kRetrySoon};
+    return proto::Error{.code = ErrorCode::kUnavailable,
+                        .message = "the model is still loading",
+                        .retry_after = proto::limits::kRetryAfter};
   }
   if (state_.draining || state_.device_lost) {
-    return proto::Error{
-        .code = ErrorCode::kUnavailable, .message = "this service is going away", .retry_after = kRetrySoon};
+    return proto::Error{.code = ErrorCode::kUnavailable,
+                        .message = "this service is going away",
+                        .retry_after = proto::limits::kRetryAfter};
   }
   return std::nullopt;
 }
@@ -156,7 +156,7 @@ std::optional<proto::Error> Session::overload(const proto::Suggest& suggest) con
     return proto::Error{
         .code = ErrorCode::kOverloaded,
         .message = "the queue is full: " + std::to_string(state_.served->max_queue) + " requests wait",
-        .retry_after = kRetrySoon};
+        .retry_after = proto::limits::kRetryAfter};
   }
   if (suggest.resume) return std::nullopt;
   // What would not end in time costs others theirs; what need not wait is let try.
@@ -241,7 +241,7 @@ void Session::handle(const proto::Prefill& prefill) {
     return peer_->send(about_prefill(
         {.code = ErrorCode::kOverloaded,
          .message = std::to_string(prefills_.size()) + " prefills of this connection wait, the limit",
-         .retry_after = kRetrySoon}));
+         .retry_after = proto::limits::kRetryAfter}));
   }
   auto fitted = engine::fit_prompt(served.tokenizer->encode(prefill.prompt), proto::Suggest{}.max_tokens,
                                    served.shape.context_length, served.shape.end_of_text);

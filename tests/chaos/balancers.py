@@ -5,9 +5,8 @@ import time
 
 import faults
 from stage import MODEL
-from writer import Crowd, asks, hold_against, undisturbed
+from writer import STEP_MS, Crowd, asks, hold_against, undisturbed_then_slow
 
-STEP_MS = 20
 DRAIN_S = 2
 GOODBYE_S = 6  # beside the drain
 GATEWAY_GOODBYE_S = 7
@@ -33,9 +32,7 @@ def rolling_restart(stage, result, short):
     """All services and then both gateways are restarted in turn under load: no stream is cut short, none says anything twice."""
     services = stage.services(2, "--drain-seconds", DRAIN_S)
     requests = asks(24, n=3, max_tokens=120)
-    whole = undisturbed(services[0].url, requests)
-    for service in services:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow(services, requests)
     gateways, balancer = behind(stage, services)
     crowd = Crowd([balancer.url], requests, writers=8, rounds=None)
     for round in range(1 if short else 5):
@@ -62,9 +59,7 @@ def drain(stage, result, short):
     """SIGTERM under load: a service is unready at once, hands over what it cannot finish and exits 0; so does a gateway, with 1012."""
     services = stage.services(2, "--drain-seconds", DRAIN_S)
     requests = asks(16, n=3, max_tokens=200)
-    whole = undisturbed(services[0].url, requests)
-    for service in services:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow(services, requests)
     gateways, balancer = behind(stage, services)
 
     crowd = Crowd([gateways[0].url], requests)
@@ -97,9 +92,7 @@ def age_cut(stage, result, short):
     """A balancer cuts every connection at the age of 5 s, however lively: writers come back to any gateway and lose nothing."""
     services = stage.services(2)
     requests = asks(16, n=3, max_tokens=300)
-    whole = undisturbed(services[0].url, requests)
-    for service in services:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow(services, requests)
     _, balancer = behind(stage, services)
     cutting = stage.proxy(balancer.address, age=AGE_S)
     stories = Crowd([cutting.url], requests, rounds=1 if short else 5).join()
@@ -112,9 +105,7 @@ def service_age_cut(stage, result, short):
     """The same between gateway and services, where all connections are of one age and so are cut at once."""
     services = stage.services(2)
     requests = asks(16, n=3, max_tokens=150)
-    whole = undisturbed(services[0].url, requests)
-    for service in services:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow(services, requests)
     cutting = [stage.proxy(service.address, age=AGE_S) for service in services]
     gateway = stage.gateway([proxy.address for proxy in cutting])
     stories = Crowd([gateway.url], requests, rounds=2 if short else 10).join()

@@ -7,10 +7,9 @@ import faults
 from failing_replica import FailingReplica
 from stage import MODEL, MODELS
 from tokenizers import Tokenizer
-from writer import Crowd, asks, hold_against, undisturbed
+from writer import STEP_MS, Crowd, asks, hold_against, undisturbed, undisturbed_then_slow
 
 REQUESTS = 40
-STEP_MS = 20  # added to a step: about the pace of a gpt2-medium on one GPU
 DETECTED_S = 3.0
 MOVED_WITHIN_MS = 300
 GROWING_S = 0.25  # since its last text; one that has the prompt's first token and waits for its turn is not growing
@@ -62,9 +61,7 @@ def decoded(service) -> float:
 def kill(stage, result, short):
     """kill -9 of a busy service: another one goes on, nobody loses a byte, nothing is decoded twice."""
     first, second = stage.services(2)
-    whole = undisturbed(second.url, asks(REQUESTS, max_tokens=60))
-    for service in first, second:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow([second, first], asks(REQUESTS, max_tokens=60))
     gateway = stage.gateway([first.address, second.address])
     before = decoded(first) + decoded(second)
     crowd = Crowd([gateway.url], asks(REQUESTS, max_tokens=60))
@@ -89,9 +86,7 @@ def kill(stage, result, short):
 def hang(stage, result, short):
     """SIGSTOP of a busy service and SIGCONT later: its requests go on elsewhere, what it says too late is dropped."""
     first, second = stage.services(2)
-    whole = undisturbed(second.url, asks(REQUESTS, max_tokens=60))
-    for service in first, second:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow([second, first], asks(REQUESTS, max_tokens=60))
     gateway = stage.gateway([first.address, second.address])
     crowd = Crowd([gateway.url], asks(REQUESTS, max_tokens=60))
     crowd.wait_streaming(100, pieces=10)

@@ -2,9 +2,8 @@
 
 import time
 
-from writer import Crowd, asks, hold_against, undisturbed
+from writer import Crowd, asks, hold_against, undisturbed_then_slow
 
-STEP_MS = 20
 SILENCE_S = 3  # after which a writer gives up a connection that says nothing
 LINKS = {
     "delay": dict(delay=0.15),
@@ -20,9 +19,7 @@ BREAKS = ("cut", "half_open")
 def start(stage):
     services = stage.services(2)
     requests = asks(8, n=3, max_tokens=60)
-    whole = undisturbed(services[0].url, requests)
-    for service in services:
-        service.slow(STEP_MS)
+    whole = undisturbed_then_slow(services, requests)
     return services, requests, whole
 
 

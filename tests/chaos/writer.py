@@ -14,6 +14,7 @@ from websockets.exceptions import WebSocketException
 BROKEN = (WebSocketException, OSError, EOFError)  # OSError: TimeoutError too
 ANSWER_S = 120
 AGAIN_S = 0.05
+STEP_MS = 20  # added to a step: about the pace of a gpt2-medium on one GPU
 
 
 @dataclass
@@ -172,6 +173,14 @@ def undisturbed(door: str, asks: list) -> dict:
     stories = Crowd([door], asks).join()
     assert not any(story.lost or story.wrong or story.parts[1:] for story in stories), "disturbed before it began"
     return {story.ask["seed"]: story for story in stories}
+
+
+def undisturbed_then_slow(services, asks: list) -> dict:
+    """What everybody gets from the first of the services; from then on all take their time, so that something can happen meanwhile."""
+    whole = undisturbed(services[0].url, asks)
+    for service in services:
+        service.slow(STEP_MS)
+    return whole
 
 
 def hold_against(result, stories: list, whole: dict, what: str = "") -> None:
