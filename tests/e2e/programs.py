@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("INKFLEET_BIN", ROOT / "build" / "release" / "bin"))
 MODELS = ROOT / "models"
+ENVIRONMENT = dict(os.environ)  # from before the tests have a cache of their own: scripts look for what they fetched in the user's
 
 START_S = 60  # loading a model on a machine whose cores are busy
 STOP_S = 30

@@ -2,7 +2,6 @@
 logs."""
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -21,7 +20,6 @@ from metrics import Metrics
 from programs import ROOT
 
 MODEL, AWAY = "gpt2-demo", "gpt2-away"
-ENVIRONMENT = dict(os.environ)  # from before the tests have a cache of their own
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
@@ -119,7 +117,7 @@ def alert_queries() -> list:
 @pytest.fixture(scope="module")
 def prometheus_bin():
     script = ROOT / "scripts" / "fetch-prometheus"
-    return ROOT / subprocess.check_output([script], env=ENVIRONMENT, text=True, timeout=110).strip()
+    return ROOT / subprocess.check_output([script], env=programs.ENVIRONMENT, text=True, timeout=110).strip()
 
 
 class Prometheus:
