@@ -35,7 +35,7 @@ def gateway(fleet, tmp_path_factory):
         "listen": "127.0.0.1:0",
         "routes": [programs.route(MODEL, [fleet.models[MODEL].address])],
         "tls": {"certificate": str(certificate), "key": str(key)},
-        "limits": {"handshake_ms": 1000},
+        "limits": {"handshake_ms": 2000},
     }
     with ExitStack() as stack:
         gateway = programs.start_gateway(config, folder)
