@@ -41,7 +41,7 @@ void check_step(gpt2::CpuModel& model) {
   const std::array<engine::TokenId, 1> token{model.shape().end_of_text};
   const std::array<engine::BlockId, 1> block{0};
   const engine::StepSlice slice{.tokens = token, .first_position = 0, .blocks = block, .wants_logits = true};
-  const auto logits = model.step({&slice, 1});
+  const auto logits = model.step({&slice, 1}).logits;
   if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) {
     throw std::runtime_error(kNoNumber);
   }

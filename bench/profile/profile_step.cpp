@@ -101,7 +101,7 @@ class Suggestions {
 
   /// The step at the same position again: every repetition costs the same.
   void step() {
-    const auto logits = model_.step(slices_);
+    const auto logits = model_.step(slices_).logits;
     if (options_.top_k < 0) return;
     const std::size_t vocab = model_.shape().vocab_size;
     for (int i = 0; i < options_.n; ++i) {

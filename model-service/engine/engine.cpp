@@ -104,8 +104,8 @@ void Engine::step(StepModel& model, Events& events) {
   try {
     for (const auto& [from, to] : step.copies) model.copy_block(from, to);
     copied = true;
-    const auto logits = model.step(step.slices);
-    scheduler_.commit(logits, Clock::now(), events);
+    const auto result = model.step(step.slices);
+    scheduler_.commit(result, Clock::now(), events);
     steps_ = scheduler_.steps();
   } catch (const std::exception& failure) {
     const auto kind = on_failure_(failure);

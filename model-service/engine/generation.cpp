@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/sampling.hpp"
+
 namespace inkfleet::engine {
 
 int Generation::open() const {
@@ -12,7 +14,14 @@ int Generation::open() const {
 
 bool Generation::needs_prompt_logits() const {
   return std::any_of(suggestions.begin(), suggestions.end(),
-                     [](const Suggestion& s) { return s.state == Suggestion::State::kWaiting && s.fresh; });
+                     [](const Suggestion& s) { return s.begins_with_prompt(); });
+}
+
+Draw Generation::next_draw(const Suggestion& suggestion) const {
+  const auto& suggest = request.suggest;
+  return {.parameters = {.temperature = suggest.temperature, .top_k = suggest.top_k, .top_p = suggest.top_p},
+          .uniform = proto::uniform(suggest.seed.value_or(0), static_cast<std::uint32_t>(suggestion.index),
+                                    static_cast<std::uint32_t>(suggestion.generated()))};
 }
 
 // The prompt gives each suggestion its first token, and its last one is not fed. Tokens that it was resumed

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model-service/engine/block_pool.hpp"
+#include "model-service/engine/draw.hpp"
 #include "model-service/engine/recent_steps.hpp"
 #include "model-service/engine/request.hpp"
 #include "model-service/engine/text_stream.hpp"
@@ -43,6 +44,8 @@ struct Suggestion {
 
   /// Tokens generated so far: the position of the next one.
   [[nodiscard]] int generated() const { return static_cast<int>(tokens.size()); }
+  /// Its first token comes from the prompt's own logits: nothing was resumed.
+  [[nodiscard]] bool begins_with_prompt() const { return state == State::kWaiting && fresh; }
 };
 
 /// A request from admission to its end. The prompt is fed once, by a sequence of its own; then every
@@ -74,6 +77,17 @@ struct Generation {
   [[nodiscard]] bool resumed() const { return request.suggest.resume.has_value(); }
   /// Some suggestion has no resumed token, so the prompt's own logits are sampled.
   [[nodiscard]] bool needs_prompt_logits() const;
+  /// Its next token, without one the prompt's, takes more than next_draw(): logits, or allowed tokens.
+  [[nodiscard]] bool draws_on_host(const Suggestion* suggestion) const {
+    const std::size_t spelled = suggestion != nullptr ? suggestion->spelled : 0;
+    return request.suggest.logprobs.has_value() || spelled < request.spell_again.size();
+  }
+  /// Of spell_again; while there is some, not every token may come next.
+  [[nodiscard]] std::string_view left_to_spell(const Suggestion& suggestion) const {
+    return std::string_view(request.spell_again).substr(suggestion.spelled);
+  }
+  /// Of a suggestion's next token.
+  [[nodiscard]] Draw next_draw(const Suggestion& suggestion) const;
 };
 
 /// A warm-up on its way through the model: a prompt and nothing after it.

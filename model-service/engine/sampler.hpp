@@ -3,17 +3,12 @@
 #include <span>
 #include <vector>
 
+#include "model-service/engine/draw.hpp"
 #include "proto/frames.hpp"
 
 namespace inkfleet::engine {
 
 using proto::TokenId;
-
-struct SamplingParameters {
-  double temperature = 0.7;  ///< 0 is greedy: the best token, the lower id among equals
-  int top_k = 0;             ///< 0 is off
-  double top_p = 0.0;        ///< 0 and 1 are off
-};
 
 /// Draws tokens as the wire contract says: temperature, top_k, top_p, then the inverse of the cumulative
 /// distribution, summed in double in ascending id. A pure function of its arguments: the same logits,

@@ -69,6 +69,7 @@ struct Load {
 struct Step {
   std::vector<std::pair<BlockId, BlockId>> copies;  ///< from, to
   std::vector<StepSlice> slices;
+  std::vector<Draw> draws;  ///< that slices point to
 
   [[nodiscard]] bool empty() const { return slices.empty(); }
 };
@@ -116,8 +117,8 @@ class Scheduler {
   /// spans stay valid until commit() or fail().
   const Step& plan(TimePoint now, Events& events);
 
-  /// Takes the logits [S, V] of the step's slices that wanted them.
-  void commit(std::span<const float> logits, TimePoint now, Events& events);
+  /// Takes what the step's slices came to.
+  void commit(StepResult result, TimePoint now, Events& events);
 
   /// The step could not be computed: every request that took part in it ends with this error.
   void fail(proto::ErrorCode code, std::string_view message, Events& events);
@@ -162,14 +163,16 @@ class Scheduler {
   void plan_prefills(std::vector<SliceOwner> wants);
   void plan_warmup();
   void add_slice(SliceOwner owner, bool wants_logits);
+  void plan_draws();
   void count_step();
   void measure_pace(TimePoint now);
   void measure_token_time();
   [[nodiscard]] Places places() const;
 
-  void finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now, Events& events);
-  void take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
-                  TimePoint now, Events& events);
+  void finish_prompt(Generation& generation, StepResult result, TimePoint now, Events& events);
+  void take_token(Generation& generation, Suggestion& suggestion, StepResult& result, TimePoint now,
+                  Events& events);
+  TokenId next_token(const Generation& generation, const Suggestion& suggestion, StepResult& result);
   void send_text(Generation& generation, Suggestion& suggestion, Events& events);
   void finish(Generation& generation, Suggestion& suggestion, proto::FinishReason reason, Events& events);
   void finish_all(Generation& generation, proto::FinishReason reason, Events& events);

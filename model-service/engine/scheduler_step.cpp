@@ -3,12 +3,31 @@
 #include <algorithm>
 
 #include "model-service/engine/scheduler.hpp"
-#include "proto/sampling.hpp"
 
 namespace inkfleet::engine {
 
 using proto::FinishReason;
 using State = Suggestion::State;
+
+namespace {
+
+template <typename T>
+std::span<const T> take_front(std::span<const T>& rest, std::size_t count) {
+  const auto front = rest.first(count);
+  rest = rest.subspan(count);
+  return front;
+}
+
+/// What one slice came to, taken off what is left of the step's.
+StepResult take_front(StepResult& rest, const StepSlice& slice, int vocab_size) {
+  if (!slice.wants_logits) return {};
+  if (!slice.draws.empty() && !rest.drawn.empty()) {
+    return {.logits = {}, .drawn = take_front(rest.drawn, slice.draws.size())};
+  }
+  return {.logits = take_front(rest.logits, static_cast<std::size_t>(vocab_size)), .drawn = {}};
+}
+
+}  // namespace
 
 const Step& Scheduler::plan(TimePoint now, Events& events) {
   step_.copies.clear();
@@ -20,6 +39,7 @@ const Step& Scheduler::plan(TimePoint now, Events& events) {
   plan_decodes(prefills.empty() ? budget_.rows() : std::max(1, budget_.rows() / 2));
   plan_prefills(std::move(prefills));
   if (queue_.empty()) plan_warmup();
+  plan_draws();
   step_began_ = now;
 
   int prefill_rows = 0;
@@ -100,9 +120,32 @@ void Scheduler::add_slice(SliceOwner owner, bool wants_logits) {
   owners_.push_back(owner);
 }
 
-void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& events) {
-  const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
-  std::size_t row = 0;
+// What will be drawn from each slice's logits, in the order in which commit() takes it.
+void Scheduler::plan_draws() {
+  auto& draws = step_.draws;
+  std::size_t most = 0;
+  for (const auto& owner : owners_) {
+    if (owner.generation != nullptr)
+      most += owner.suggestion != nullptr ? 1 : owner.generation->suggestions.size();
+  }
+  draws.clear();
+  draws.reserve(most);  // slices point into it
+  for (std::size_t i = 0; i < owners_.size(); ++i) {
+    const auto& [generation, suggestion, sequence, rows] = owners_[i];
+    if (!step_.slices[i].wants_logits || generation->draws_on_host(suggestion)) continue;
+    const auto begin = draws.size();
+    if (suggestion != nullptr) {
+      draws.push_back(generation->next_draw(*suggestion));
+    } else {
+      for (const auto& first : generation->suggestions) {
+        if (first.begins_with_prompt()) draws.push_back(generation->next_draw(first));
+      }
+    }
+    step_.slices[i].draws = std::span(draws).subspan(begin);
+  }
+}
+
+void Scheduler::commit(StepResult result, TimePoint now, Events& events) {
   measure_pace(now);
   count_step();
   for (std::size_t i = 0; i < owners_.size(); ++i) {
@@ -111,8 +154,7 @@ void Scheduler::commit(std::span<const float> logits, TimePoint now, Events& eve
     sequence->position += rows;
     if (generation != nullptr) queue_.on_computed(*generation, rows);
 
-    std::span<const float> own;
-    if (step_.slices[i].wants_logits) own = logits.subspan(vocabulary * row++, vocabulary);
+    auto own = take_front(result, step_.slices[i], shape_.vocab_size);
     if (!sequence->pending.empty()) continue;
     if (generation == nullptr) {
       finish_warmup(events);
@@ -160,30 +202,35 @@ void Scheduler::measure_token_time() {
 
 // The prompt's logits give each suggestion that starts afresh its first token; resumed ones feed theirs
 // first.
-void Scheduler::finish_prompt(Generation& generation, std::span<const float> logits, TimePoint now,
-                              Events& events) {
+void Scheduler::finish_prompt(Generation& generation, StepResult result, TimePoint now, Events& events) {
   generation.prompt_done = true;
   if (options_.prefix_cache) cache_.insert(generation.request.prompt, generation.prompt.blocks.ids());
   for (auto& suggestion : generation.suggestions) {
     if (suggestion.state == State::kFinished) continue;
-    if (suggestion.fresh) {
-      take_token(generation, suggestion, logits, now, events);
+    if (suggestion.begins_with_prompt()) {
+      take_token(generation, suggestion, result, now, events);
     } else {
       suggestion.sequence.pending = suggestion.tokens;
     }
   }
 }
 
-void Scheduler::take_token(Generation& generation, Suggestion& suggestion, std::span<const float> logits,
-                           TimePoint now, Events& events) {
+// The model's draw, the next of those left in `result`, or ours from its logits.
+TokenId Scheduler::next_token(const Generation& generation, const Suggestion& suggestion,
+                              StepResult& result) {
+  if (!result.drawn.empty()) return take_front(result.drawn, 1).front();
+  const auto [parameters, uniform] = generation.next_draw(suggestion);
+  const auto rest = generation.left_to_spell(suggestion);
+  return sampler_.sample(result.logits, parameters, uniform,
+                         rest.empty() ? std::span<const TokenId>() : vocabulary_.allowed(rest));
+}
+
+void Scheduler::take_token(Generation& generation, Suggestion& suggestion, StepResult& result, TimePoint now,
+                           Events& events) {
   const auto& suggest = generation.request.suggest;
-  const auto uniform = proto::uniform(suggest.seed.value_or(0), static_cast<std::uint32_t>(suggestion.index),
-                                      static_cast<std::uint32_t>(suggestion.generated()));
-  const auto rest = std::string_view(generation.request.spell_again).substr(suggestion.spelled);
-  const auto token = sampler_.sample(
-      logits, {.temperature = suggest.temperature, .top_k = suggest.top_k, .top_p = suggest.top_p}, uniform,
-      rest.empty() ? std::span<const TokenId>() : vocabulary_.allowed(rest));
-  suggestion.spelled += std::min(rest.size(), tokenizer_.token_bytes(token).size());
+  const auto token = next_token(generation, suggestion, result);
+  suggestion.spelled +=
+      std::min(generation.left_to_spell(suggestion).size(), tokenizer_.token_bytes(token).size());
 
   if (!generation.first_token) {
     generation.first_token = now;
@@ -200,7 +247,7 @@ void Scheduler::take_token(Generation& generation, Suggestion& suggestion, std::
   ++generation.completion_tokens;
   suggestion.tokens.push_back(token);
   std::optional<proto::TokenLogprob> logprob;
-  if (suggest.logprobs) logprob = log_probabilities(logits, token, *suggest.logprobs);
+  if (suggest.logprobs) logprob = log_probabilities(result.logits, token, *suggest.logprobs);
   if (suggestion.text.push(token, std::move(logprob))) {
     return finish(generation, suggestion, FinishReason::kStop, events);
   }

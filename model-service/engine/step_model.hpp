@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 
+#include "model-service/engine/draw.hpp"
 #include "proto/frames.hpp"
 
 namespace inkfleet::engine {
@@ -28,6 +29,15 @@ struct StepSlice {
   int first_position = 0;           ///< of tokens[0]; all positions before it are in the cache already
   std::span<const BlockId> blocks;  ///< covers positions 0 to first_position + tokens.size() - 1, in order
   bool wants_logits = false;        ///< of the position after the last token
+  /// All that will be drawn from those logits: the model may draw them itself. Empty: only the host can.
+  std::span<const Draw> draws;
+};
+
+/// What a step came to, valid until the model's next one. A model that cannot draw gives logits alone; one
+/// that can gives a token for each draw instead of the logits it is from.
+struct StepResult {
+  std::span<const float> logits;   ///< [S, V] of the slices that want them and were not drawn from, in order
+  std::span<const TokenId> drawn;  ///< of all slices' draws, in order; or none at all
 };
 
 /// A model that runs one step over any number of sequences at once: what the scheduler drives. The real one
@@ -38,10 +48,10 @@ class StepModel {
 
   [[nodiscard]] virtual const ModelShape& shape() const = 0;
 
-  /// Feeds every slice, writes its keys and values into its blocks, and returns the logits [S, V] of the
-  /// slices that want them, in their order, valid until the next call. Slices may share blocks that lie
-  /// wholly before their first position. Throws std::exception when the device fails.
-  virtual std::span<const float> step(std::span<const StepSlice> slices) = 0;
+  /// Feeds every slice, writes its keys and values into its blocks, and returns what the slices that want
+  /// logits came to. Slices may share blocks that lie wholly before their first position. Throws
+  /// std::exception when the device fails.
+  virtual StepResult step(std::span<const StepSlice> slices) = 0;
 
   /// Copies keys and values of a whole block.
   virtual void copy_block(BlockId from, BlockId to) = 0;

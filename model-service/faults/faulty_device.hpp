@@ -13,7 +13,7 @@ class FaultyModel : public engine::StepModel {
 
   const engine::ModelShape& shape() const override { return model_.shape(); }
 
-  std::span<const float> step(std::span<const engine::StepSlice> slices) override {
+  engine::StepResult step(std::span<const engine::StepSlice> slices) override {
     for (const auto& slice : slices) faults_.meet_tokens(slice.tokens);
     faults_.meet_step();
     return model_.step(slices);

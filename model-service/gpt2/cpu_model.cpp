@@ -122,7 +122,7 @@ void CpuModel::check(std::span<const StepSlice> slices) const {
   }
 }
 
-std::span<const float> CpuModel::step(std::span<const StepSlice> slices) {
+engine::StepResult CpuModel::step(std::span<const StepSlice> slices) {
   if (slices.empty()) return {};
   check(slices);
   bind_thread();
@@ -130,8 +130,8 @@ std::span<const float> CpuModel::step(std::span<const StepSlice> slices) {
   parts_->plan.build(slices, parts_->config.heads, parts_->threads);
   const std::span<float> x = embed(slices);
   find_wanted(slices);
-  if (auto* int8 = std::get_if<Int8Pass>(&parts_->pass)) return int8->run(x, parts_->wanted);
-  return std::get<OneDnnPass>(parts_->pass).run(x, parts_->wanted);
+  if (auto* int8 = std::get_if<Int8Pass>(&parts_->pass)) return {.logits = int8->run(x, parts_->wanted)};
+  return {.logits = std::get<OneDnnPass>(parts_->pass).run(x, parts_->wanted)};
 }
 
 std::span<float> CpuModel::embed(std::span<const StepSlice> slices) {

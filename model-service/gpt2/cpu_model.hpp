@@ -43,7 +43,7 @@ class CpuModel : public engine::StepModel {
   [[nodiscard]] const ModelSummary& summary() const;
 
   /// Throws std::invalid_argument for a token or position that the model does not have.
-  std::span<const float> step(std::span<const engine::StepSlice> slices) override;
+  engine::StepResult step(std::span<const engine::StepSlice> slices) override;
   void copy_block(engine::BlockId from, engine::BlockId to) override;
   void prepare_block(engine::BlockId block) override;
 

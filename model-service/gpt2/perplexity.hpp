@@ -34,7 +34,7 @@ inline double perplexity(CpuModel& model, std::span<const engine::TokenId> token
                         .blocks = std::span(table).subspan(w * blocks, blocks),
                         .wants_logits = true});
     }
-    const auto logits = model.step(slices);
+    const auto logits = model.step(slices).logits;
     for (int w = 0; w < windows; ++w) {
       sum += negative_log_likelihood(logits.subspan(static_cast<std::size_t>(w) * vocab, vocab),
                                      tokens[w * window + position + 1]);

@@ -73,9 +73,9 @@ TEST(SteadyState, AStepAllocatesNothingAndATokenOnlyItsFrame) {
     const auto& plan = scheduler.plan(now, events);
     const long planned = allocations;
     for (const auto& [from, to] : plan.copies) model->copy_block(from, to);
-    const auto logits = model->step(plan.slices);
+    const auto result = model->step(plan.slices);
     const long stepped = allocations;
-    scheduler.commit(logits, now, events);
+    scheduler.commit(result, now, events);
     if (step < kWarm) continue;
     by_steps += stepped - planned;
     by_scheduler += (planned - before) + (allocations - stepped);

@@ -45,7 +45,7 @@ class RememberingModel : public StepModel {
 
   const ModelShape& shape() const override { return shape_; }
 
-  std::span<const float> step(std::span<const StepSlice> slices) override {
+  StepResult step(std::span<const StepSlice> slices) override {
     if (fail_next) {
       fail_next = false;
       throw std::runtime_error("a fault of the test");
@@ -53,12 +53,16 @@ class RememberingModel : public StepModel {
     if (before_step) before_step();
     ++steps;
     logits_.clear();
+    drawn_.clear();
     std::set<std::size_t> written;
     for (const auto& slice : slices) write(slice, written);
     for (const auto& slice : slices) {
-      if (slice.wants_logits) append_logits(slice);
+      if (!slice.wants_logits) continue;
+      append_logits(slice);
+      if (draws && !slice.draws.empty()) draw(slice);
     }
-    return logits_;
+    logits_rows += static_cast<int>(logits_.size()) / shape_.vocab_size;
+    return {.logits = logits_, .drawn = drawn_};
   }
 
   void copy_block(BlockId from, BlockId to) override {
@@ -68,6 +72,8 @@ class RememberingModel : public StepModel {
   int steps = 0;
   int rows = 0;
   int largest_step = 0;
+  bool draws = false;   ///< itself, as a device does
+  int logits_rows = 0;  ///< given to the host
   bool fail_next = false;
   std::function<void()> before_step;  ///< lets a test hold the engine thread
 
@@ -108,9 +114,20 @@ class RememberingModel : public StepModel {
     }
   }
 
+  void draw(const StepSlice& slice) {
+    const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
+    const auto row = std::span(logits_).last(vocabulary);
+    for (const auto& [parameters, uniform] : slice.draws) {
+      drawn_.push_back(sampler_.sample(row, parameters, uniform));
+    }
+    logits_.resize(logits_.size() - vocabulary);
+  }
+
   ModelShape shape_;
   std::vector<TokenId> cache_;
   std::vector<float> logits_;
+  std::vector<TokenId> drawn_;
+  Sampler sampler_;
 };
 
 class CountingObserver : public Observer {

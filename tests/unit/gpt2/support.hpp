@@ -45,7 +45,7 @@ class Blocks {
 };
 
 inline std::vector<float> run(CpuModel& model, std::span<const StepSlice> slices) {
-  const auto logits = model.step(slices);
+  const auto logits = model.step(slices).logits;
   return {logits.begin(), logits.end()};
 }
 

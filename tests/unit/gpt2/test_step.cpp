@@ -132,8 +132,8 @@ TEST_F(Step, ReturnsNothingWhenNoSliceWantsLogits) {
   const auto ids = text(5);
   const auto table = blocks_.take_for(5);
   const StepSlice slice{.tokens = ids, .blocks = table};
-  EXPECT_TRUE(model_->step({&slice, 1}).empty());
-  EXPECT_TRUE(model_->step({}).empty());
+  EXPECT_TRUE(model_->step({&slice, 1}).logits.empty());
+  EXPECT_TRUE(model_->step({}).logits.empty());
 }
 
 TEST_F(Step, GivesTheSameWithAnyNumberOfThreads) {
