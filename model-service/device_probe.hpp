@@ -7,7 +7,7 @@
 
 namespace inkfleet::service {
 
-/// The probe of a device as --device names it. For `cuda` it is loaded from libinkfleet_cuda_probe.so beside
+/// The probe of a device, "cpu" or "cuda". For `cuda` it is loaded from libinkfleet_cuda_probe.so beside
 /// this program; throws std::runtime_error with one clear line when that is not there.
 health::Probe device_probe(const std::string& device, std::chrono::milliseconds deadline);
 

@@ -32,15 +32,13 @@ EngineHost::~EngineHost() {
 
 void EngineHost::run() {
   try {
-    serve(load_model(model_));
+    serve(load_model(model_, options_.scheduler));
   } catch (...) {  // ends the program: rethrown on the I/O thread, where main hears it
     boost::asio::post(io_, [failure = std::current_exception()] { std::rethrow_exception(failure); });
   }
 }
 
 void EngineHost::serve(LoadedModel loaded) {
-  options_.scheduler.receipt = loaded.receipt;
-  options_.scheduler.exact = loaded.exact;
   const auto deliver = [this](engine::Events events) {
     boost::asio::post(
         io_, [this, events = std::move(events)]() mutable { state_.dispatcher.deliver(std::move(events)); });
@@ -49,7 +47,7 @@ void EngineHost::serve(LoadedModel loaded) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    engine_ = std::make_unique<engine::Engine>(loaded.model->shape(), *loaded.tokenizer, options_.scheduler,
+    engine_ = std::make_unique<engine::Engine>(loaded.model->shape(), *loaded.tokenizer, loaded.scheduler,
                                                metrics_, deliver, on_failure);
   }
   publish({.tokenizer = loaded.tokenizer,

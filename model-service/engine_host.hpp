@@ -9,7 +9,7 @@
 #include "model-service/engine/engine.hpp"
 #include "model-service/faults/faults.hpp"
 #include "model-service/health/device_error.hpp"
-#include "model-service/model_flags.hpp"
+#include "model-service/model_loading.hpp"
 #include "model-service/service/served_model.hpp"
 #include "model-service/service/service_metrics.hpp"
 #include "model-service/service/service_state.hpp"

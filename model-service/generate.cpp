@@ -8,7 +8,7 @@
 
 #include "model-service/engine/prompt.hpp"
 #include "model-service/engine/scheduler.hpp"
-#include "model-service/model_flags.hpp"
+#include "model-service/model_loading.hpp"
 #include "net/program.hpp"
 #include "proto/limits.hpp"
 
@@ -66,8 +66,7 @@ void add_options(CLI::App& cli, GenerateFlags& flags) {
 
 std::map<int, Written> generate(LoadedModel& loaded, proto::Suggest suggest) {
   SilentObserver observer;
-  engine::Scheduler scheduler(loaded.model->shape(), *loaded.tokenizer,
-                              {.exact = loaded.exact, .receipt = loaded.receipt}, observer);
+  engine::Scheduler scheduler(loaded.model->shape(), *loaded.tokenizer, loaded.scheduler, observer);
   const auto& shape = loaded.model->shape();
   auto fitted = engine::fit_prompt(loaded.tokenizer->encode(suggest.prompt), suggest.max_tokens,
                                    shape.context_length, shape.end_of_text);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "model-service/compute_device.hpp"
 #include "model-service/device_probe.hpp"
 #include "model-service/engine_host.hpp"
 #include "model-service/faults/faulty_device.hpp"
@@ -57,8 +58,9 @@ void warn_of_open_doors(const asio::ip::tcp::endpoint& address, const ServiceFla
       net::to_string(address));
 }
 
-void serve(const net::CommonFlags& flags, const ServiceFlags& own) {
+void serve(const net::CommonFlags& flags, ServiceFlags own) {
   check(own);
+  own.model.device = choose_device(own.model);
   TeardownLimit teardown;
   net::Metrics metrics;
   ServiceMetrics service_metrics(metrics);

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "model-service/gpt2/compute_type.hpp"
+#include "model-service/gpt2/cpu_model.hpp"
 #include "model-service/model_trial.hpp"
 #include "net/file.hpp"
 
@@ -61,10 +61,15 @@ void print_choice(const std::vector<Tried>& all, int cache_mb) {
 void check_model(const ModelFlags& flags, const std::string& text_file) {
   spdlog::set_level(std::max(spdlog::get_level(), spdlog::level::warn));
   const auto text = text_file.empty() ? "" : net::read_file(text_file);
+  if (flags.device == "cuda") {
+    throw std::runtime_error(
+        "--device: expected cpu or auto with --check, found cuda: number formats are tried on the CPU");
+  }
   std::vector<Tried> all;
   for (const auto& [dtype, type] : gpt2::kComputeTypes) {
     tell_progress(dtype);
     auto tried = flags;
+    tried.device = "cpu";
     tried.dtype = dtype;
     tried.packed_cache = "off";
     try {
@@ -76,7 +81,7 @@ void check_model(const ModelFlags& flags, const std::string& text_file) {
   fmt::print("{} can be served\n{}\n", flags.folder, all.front().trial.summary);
   print_memory(all);
   print_perplexity(all, text_file);
-  print_choice(all, flags.cache_mb);
+  print_choice(all, flags.cpu_cache_mb());
 }
 
 }  // namespace inkfleet::service

@@ -8,6 +8,7 @@
 
 #include "model-service/gpt2/perplexity.hpp"
 #include "model-service/in_child.hpp"
+#include "model-service/model_loading.hpp"
 #include "proto/json.hpp"
 
 namespace inkfleet::service {
@@ -31,13 +32,13 @@ std::size_t memory_now(const std::string& name) {
 constexpr const char* kNoNumber = "the model computes what is no number: its weights are damaged";
 
 std::size_t context_bytes(const engine::ModelShape& shape, const ModelFlags& flags) {
-  const auto region = static_cast<std::size_t>(flags.cache_mb) << 20U;
+  const auto region = static_cast<std::size_t>(flags.cpu_cache_mb()) << 20U;
   const int blocks = (shape.context_length + shape.block_tokens - 1) / shape.block_tokens;
   return region / static_cast<std::size_t>(shape.kv_blocks) * static_cast<std::size_t>(blocks);
 }
 
 /// One step, whose numbers must be numbers: weights may be damaged in ways no file format sees.
-void check_step(gpt2::CpuModel& model) {
+void check_step(engine::StepModel& model) {
   const std::array<engine::TokenId, 1> token{model.shape().end_of_text};
   const std::array<engine::BlockId, 1> block{0};
   const engine::StepSlice slice{.tokens = token, .first_position = 0, .blocks = block, .wants_logits = true};
@@ -67,7 +68,7 @@ void judge(LoadedModel& loaded, const std::string& text, Json& found) {
 Json look_at(const ModelFlags& flags, const std::string& text) {
   auto loaded = load_model(flags);
   check_step(*loaded.model);
-  Json found{{"summary", gpt2::to_string(loaded.model->summary())},
+  Json found{{"summary", gpt2::to_string(loaded.summary)},
              {"memory", memory_now("VmRSS")},
              {"peak_memory", memory_now("VmHWM")},
              {"context_bytes", context_bytes(loaded.model->shape(), flags)}};

@@ -24,6 +24,10 @@ bool at_end(const Generation& generation, const Suggestion& suggestion) {
 
 }  // namespace
 
+int SchedulerOptions::most_rows() const {
+  return std::max(prefill_burst, Scheduler::kResumedFactor * max_sequences + prefill_rows);
+}
+
 Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokenizer, SchedulerOptions options,
                      Observer& observer)
     : shape_(shape),
@@ -33,10 +37,7 @@ Scheduler::Scheduler(const ModelShape& shape, const tokenizer::Tokenizer& tokeni
       pool_(shape.kv_blocks),
       cache_(pool_, shape.block_tokens),
       vocabulary_(tokenizer),
-      budget_(
-          options_.least_rows,
-          std::max(options_.prefill_burst, kResumedFactor * options_.max_sequences + options_.prefill_rows),
-          options_.step_time) {}
+      budget_(options_.least_rows, options_.most_rows(), options_.step_time) {}
 
 Scheduler::~Scheduler() = default;
 

@@ -38,6 +38,9 @@ struct SchedulerOptions {
   bool prefix_cache = true;                  ///< reuse keys and values of equal beginnings
   bool exact = false;                        ///< what `started` promises
   proto::Receipt receipt;                    ///< without the seed
+
+  /// That a step can have.
+  [[nodiscard]] int most_rows() const;
 };
 
 /// Numbers for metrics, health and admission.

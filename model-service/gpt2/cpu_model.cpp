@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "model-service/engine/check_slices.hpp"
 #include "model-service/gpt2/attention_plan.hpp"
 #include "model-service/gpt2/int8_pass.hpp"
 #include "model-service/gpt2/kernels/kernels.hpp"
@@ -38,10 +39,6 @@ KvType kv_type(const LoadOptions& options) {
       break;
   }
   return KvType::kFp32;
-}
-
-int last_position(const StepSlice& slice) {
-  return slice.first_position + static_cast<int>(slice.tokens.size()) - 1;
 }
 
 int count_rows(std::span<const StepSlice> slices) {
@@ -97,34 +94,9 @@ void CpuModel::bind_thread() {
   bound_thread_ = std::this_thread::get_id();
 }
 
-void CpuModel::check(std::span<const StepSlice> slices) const {
-  for (const StepSlice& slice : slices) {
-    const auto needed = static_cast<std::size_t>(last_position(slice) / kBlockTokens + 1);
-    if (slice.tokens.empty() || slice.first_position < 0 || last_position(slice) >= shape_.context_length ||
-        slice.blocks.size() < needed) {
-      throw std::invalid_argument("step: expected tokens at positions within context and blocks, found " +
-                                  std::to_string(slice.tokens.size()) + " from " +
-                                  std::to_string(slice.first_position) + " in " +
-                                  std::to_string(slice.blocks.size()) + " blocks");
-    }
-    for (const engine::TokenId token : slice.tokens) {
-      if (token < 0 || token >= shape_.vocab_size) {
-        throw std::invalid_argument("step: expected tokens below " + std::to_string(shape_.vocab_size) +
-                                    ", found " + std::to_string(token));
-      }
-    }
-    for (const engine::BlockId block : slice.blocks.first(needed)) {
-      if (block < 0 || block >= shape_.kv_blocks) {
-        throw std::invalid_argument("step: expected blocks below " + std::to_string(shape_.kv_blocks) +
-                                    ", found " + std::to_string(block));
-      }
-    }
-  }
-}
-
 engine::StepResult CpuModel::step(std::span<const StepSlice> slices) {
   if (slices.empty()) return {};
-  check(slices);
+  engine::check_slices(shape_, slices);
   bind_thread();
   const c10::InferenceMode inference;
   parts_->plan.build(slices, parts_->config.heads, parts_->threads);

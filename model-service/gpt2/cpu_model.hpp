@@ -49,7 +49,6 @@ class CpuModel : public engine::StepModel {
 
  private:
   void bind_thread();
-  void check(std::span<const engine::StepSlice> slices) const;
   std::span<float> embed(std::span<const engine::StepSlice> slices);
   void find_wanted(std::span<const engine::StepSlice> slices);
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "model-service/gpt2/cpu_model.hpp"
+#include "model-service/engine/step_model.hpp"
 
 namespace inkfleet::gpt2 {
 
@@ -18,7 +18,7 @@ inline double negative_log_likelihood(std::span<const float> logits, engine::Tok
 
 /// Of the tokens that fill whole windows; each window is read from its own beginning. All windows go forward
 /// side by side, so that the model must have blocks for all of them.
-inline double perplexity(CpuModel& model, std::span<const engine::TokenId> tokens, int window) {
+inline double perplexity(engine::StepModel& model, std::span<const engine::TokenId> tokens, int window) {
   const auto windows = static_cast<int>(tokens.size()) / window;
   const int blocks = (window + model.shape().block_tokens - 1) / model.shape().block_tokens;
   std::vector<engine::BlockId> table(static_cast<std::size_t>(windows) * blocks);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -217,23 +216,7 @@ Weights lay_out(Layout layout, const Tables& tables, const Config& config, const
           .memory = layout.take_memory()};
 }
 
-/// Buffers that old checkpoints carry beside the parameters: the causal mask.
-bool is_parameter(std::string_view name) {
-  return !name.ends_with(".attn.bias") && !name.ends_with(".attn.masked_bias");
-}
-
 }  // namespace
-
-bool has_tied_head(const Checkpoint& checkpoint, const Config& config) {
-  const TensorShape shape{config.vocab_size, config.width};
-  if (!checkpoint.has(kHead)) {
-    if (!config.tied_head) static_cast<void>(checkpoint.get(kHead, shape));
-    return true;
-  }
-  const TensorView& head = checkpoint.get(kHead, shape);
-  const TensorView& embedding = checkpoint.get("wte.weight", shape);
-  return head.dtype == embedding.dtype && std::ranges::equal(head.bytes, embedding.bytes);
-}
 
 Weights load_weights(const Checkpoint& checkpoint, const Config& config, ComputeType dtype,
                      const PackedCacheOptions& cache, const Progress& progress) {
@@ -266,26 +249,6 @@ Weights load_weights(const Checkpoint& checkpoint, const Config& config, Compute
     cache.warn("the model's files changed while they were read: packed weights are not kept");
   }
   return weights;
-}
-
-ModelSummary summarize(const Checkpoint& checkpoint, const Config& config) {
-  ModelSummary summary{.layers = config.layers,
-                       .width = config.width,
-                       .heads = config.heads,
-                       .context_length = config.context_length,
-                       .vocab_size = config.vocab_size,
-                       .tied_head = has_tied_head(checkpoint, config)};
-  std::set<std::string> dtypes;
-  for (const SafetensorsFile& file : checkpoint.files()) {
-    summary.files.push_back(file.path());
-    for (const auto& [name, tensor] : file.tensors()) {
-      if (!is_parameter(name) || (summary.tied_head && name == kHead)) continue;
-      summary.parameters += tensor.elements();
-      dtypes.insert(tensor.dtype);
-    }
-  }
-  summary.file_dtypes.assign(dtypes.begin(), dtypes.end());
-  return summary;
 }
 
 }  // namespace inkfleet::gpt2

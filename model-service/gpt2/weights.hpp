@@ -45,10 +45,4 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 Weights load_weights(const Checkpoint& checkpoint, const Config& config, ComputeType dtype,
                      const PackedCacheOptions& cache, const Progress& progress);
 
-/// Whether the output head is the token embedding: there is no lm_head.weight, or it holds the same bytes.
-/// One that differs is used, whatever tie_word_embeddings says, as transformers 5 does.
-bool has_tied_head(const Checkpoint& checkpoint, const Config& config);
-
-ModelSummary summarize(const Checkpoint& checkpoint, const Config& config);
-
 }  // namespace inkfleet::gpt2

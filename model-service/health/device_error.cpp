@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <new>
+#include <string>
 
 namespace inkfleet::health {
 namespace {
@@ -202,6 +203,22 @@ const DeviceError& device_error(int code) {
   return found == kErrors.end() ? device_error(kUnknown) : *found;
 }
 
+const DeviceError& lost_device(int code) {
+  static const auto kLost = [] {
+    auto errors = kErrors;
+    for (auto& error : errors) {
+      if (!is_fatal(error.error_class)) error.error_class = kDeviceLost;
+    }
+    return errors;
+  }();
+  return kLost.at(static_cast<std::size_t>(&device_error(code) - kErrors.data()));
+}
+
+DeviceFailure::DeviceFailure(std::string_view doing, const DeviceError& error)
+    : std::runtime_error(std::string(doing) + ": " + std::string(error.name) + ", " +
+                         std::string(error.meaning)),
+      error_(&error) {}
+
 const DeviceError* find_device_error(std::string_view message) {
   if (const auto* by_name = find_by_name(message)) return by_name;
   if (const auto* by_meaning = find_by_meaning(message)) return by_meaning;
@@ -209,6 +226,7 @@ const DeviceError* find_device_error(std::string_view message) {
 }
 
 const DeviceError* classify(const std::exception& failure) {
+  if (const auto* device = dynamic_cast<const DeviceFailure*>(&failure)) return &device->error();
   if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr) return &device_error(kMemoryAllocation);
   return find_device_error(failure.what());
 }

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 
 /// What an error of the device means for a service. Pure.
@@ -39,6 +40,20 @@ std::span<const DeviceError> device_errors();
 
 /// The row of a code; for one the table lacks, that of cudaErrorUnknown.
 const DeviceError& device_error(int code);
+
+/// The same for a device that this process lost at it, however mild the error is elsewhere.
+const DeviceError& lost_device(int code);
+
+/// What code throws that had the error from the device itself.
+class DeviceFailure : public std::runtime_error {
+ public:
+  DeviceFailure(std::string_view doing, const DeviceError& error);
+
+  [[nodiscard]] const DeviceError& error() const { return *error_; }
+
+ private:
+  const DeviceError* error_;
+};
 
 /// What a message is about, by the name in it, else by NVIDIA's words for an error of weight, else by what
 /// allocators say when there is no memory. Null when it speaks of no device error.

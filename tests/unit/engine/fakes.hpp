@@ -186,6 +186,19 @@ struct Transcript {
   }
 };
 
+inline void expect_same_texts(const std::map<RequestKey, Transcript>& found,
+                              const std::map<RequestKey, Transcript>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (const auto& [key, transcript] : expected) {
+    const auto& other = found.at(key);
+    ASSERT_EQ(other.suggestions.size(), transcript.suggestions.size()) << key;
+    for (const auto& [index, suggestion] : transcript.suggestions) {
+      EXPECT_EQ(other.suggestions.at(index).tokens, suggestion.tokens) << key << ", suggestion " << index;
+      EXPECT_EQ(other.suggestions.at(index).text, suggestion.text) << key << ", suggestion " << index;
+    }
+  }
+}
+
 /// A scheduler with a remembering model, and a clock that moves one millisecond a step.
 class Bench {
  public:
@@ -256,8 +269,8 @@ class Bench {
     const bool worked = !plan.empty();
     now += std::chrono::milliseconds(1);
     if (worked) {
-      for (const auto& [from, to] : plan.copies) model.copy_block(from, to);
-      scheduler.commit(model.step(plan.slices), now, events);
+      for (const auto& [from, to] : plan.copies) device->copy_block(from, to);
+      scheduler.commit(device->step(plan.slices), now, events);
     }
     record(events);
     return worked;
@@ -280,6 +293,7 @@ class Bench {
   ByteTokenizer tokenizer;
   CountingObserver observer;
   RememberingModel model;
+  StepModel* device = &model;  ///< that computes the steps
   Scheduler scheduler;
   std::map<RequestKey, Transcript> transcripts;
   std::vector<RequestKey> started;  ///< in order

@@ -88,6 +88,18 @@ TEST(DeviceErrors, AreFoundInMessages) {
   EXPECT_EQ(classify(std::bad_alloc())->error_class, kOutOfMemory);
 }
 
+// Break: let lost_device() keep the class of a mild error, or change that of a worse one.
+TEST(DeviceErrors, OfADeviceThatIsLostAreFatal) {
+  for (const auto& error : device_errors()) {
+    const auto& lost = lost_device(error.code);
+    EXPECT_EQ(lost.code, error.code);
+    EXPECT_EQ(lost.error_class, is_fatal(error.error_class) ? error.error_class : kDeviceLost) << error.name;
+    EXPECT_EQ(classify(DeviceFailure("a step", lost)), &lost);
+  }
+  EXPECT_STREQ(DeviceFailure("a step", lost_device(1)).what(),
+               "a step: cudaErrorInvalidValue, invalid argument");
+}
+
 TEST(DeviceErrors, OrdinaryFailuresAreNone) {
   for (const char* message : {"invalid argument", "file not found", "cudaErrorOfNobody", ""}) {
     EXPECT_EQ(classify(std::runtime_error(message)), nullptr) << message;
