@@ -16,7 +16,7 @@ import struct
 import numpy as np
 
 SHAPES = {  # layers, width, heads, context
-    "tiny": (2, 64, 4, 128),
+    "tiny": (2, 64, 4, 256),
     "small": (12, 768, 12, 1024),
     "medium": (24, 1024, 16, 1024),
     "large": (36, 1280, 20, 1024),
