@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 BIN := build/$(PRESET)/bin
 
 .PHONY: help build page demo test test-page test-deploy package chaos test-sanitized test-threads test-asan-service fuzz fuzz-http tidy \
-        tidy-changed tidy-setup cuda-probe bench bench-quick format check-format clean
+        tidy-changed tidy-setup gpu bench bench-quick format check-format clean
 
 help: ## show these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,13 +86,15 @@ tidy-setup:
 	@scripts/fetch-libtorch
 	@cmake --preset $(PRESET) --log-level=NOTICE
 
-cuda-probe: ## compile the CUDA health probe with nvcc (104 MB of wheels, once) and test it, with a GPU or without
+gpu: ## compile the engine on a GPU and its health probe with nvcc (104 MB of wheels, once) and test them, with a GPU or without
 	@scripts/install-packages
 	@scripts/fetch-libtorch
 	@scripts/fetch-nvcc
-	@cmake --preset $(PRESET) --log-level=NOTICE -DINKFLEET_CUDA_PROBE=ON
-	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target cuda-probe test_cuda_probe
+	@cmake --preset $(PRESET) --log-level=NOTICE -DINKFLEET_CUDA=ON \
+	  $(if $(CUDA_ARCHITECTURES),"-DINKFLEET_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)")
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target cuda-probe gpu-library test_cuda_probe test_gpu
 	@$(BIN)/test_cuda_probe --gtest_brief=1
+	@$(BIN)/test_gpu --gtest_brief=1
 
 bench: build ## measure beside the peers on a gpt2-medium-shaped random model (about an hour; leave the machine alone)
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target perplexity
@@ -102,10 +104,10 @@ bench-quick: build ## the same with two peers and two kinds of work (at most 6 m
 	@bench/peers/run --quick --bin $(CURDIR)/$(BIN)
 
 format: ## rewrite the C++ sources with clang-format
-	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' '*.cu' | xargs clang-format -i
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' '*.cu' '*.cuh' | xargs clang-format -i
 
 check-format: ## fail if clang-format would change a source
-	@git ls-files '*.cpp' '*.hpp' '*.cu' | xargs clang-format --dry-run --Werror
+	@git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 clean: ## remove what was built
 	rm -rf build

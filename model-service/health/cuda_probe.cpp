@@ -11,7 +11,7 @@ namespace inkfleet::health {
 namespace {
 
 std::runtime_error not_loaded(const std::string& what) {
-  return std::runtime_error("cannot load the CUDA probe: " + what + "; build it with make cuda-probe");
+  return std::runtime_error("cannot load the CUDA probe: " + what + "; build it with make gpu");
 }
 
 // Never closed: giving back what a lost or hung device holds can block for good.

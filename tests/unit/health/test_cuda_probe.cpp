@@ -52,7 +52,7 @@ TEST(CudaProbe, ADeviceThatWorksAnswersRightly) {
 
 TEST(CudaProbe, ALibraryThatIsNotThereIsAClearError) {
   EXPECT_THAT([] { load_cuda_probe("/nowhere/libprobe.so", 2s); },
-              ::testing::ThrowsMessage<std::runtime_error>(::testing::HasSubstr("make cuda-probe")));
+              ::testing::ThrowsMessage<std::runtime_error>(::testing::HasSubstr("make gpu")));
 }
 
 }  // namespace
