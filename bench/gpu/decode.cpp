@@ -26,12 +26,17 @@ std::int64_t cache_bytes(const gpt2::Config& config, int positions) {
   return kBytes * 2 * config.layers * config.width * positions;
 }
 
+/// That a sequence takes.
+int blocks_of(const engine::ModelShape& shape) {
+  return (kPromptTokens + kWarmSteps + kSteps) / shape.block_tokens + 1;
+}
+
 /// Sequences of their own prompts that decode side by side.
 class Batch {
  public:
-  Batch(engine::StepModel& model, int size) : model_(model), tokens_(static_cast<std::size_t>(size), 7) {
+  Batch(engine::StepModel& model, int size, int blocks)
+      : model_(model), tokens_(static_cast<std::size_t>(size), 7) {
     const auto& shape = model.shape();
-    const int blocks = (kPromptTokens + kWarmSteps + kSteps) / shape.block_tokens + 1;
     for (int i = 0; i < size; ++i) {
       auto& table = tables_.emplace_back();
       for (int block = 0; block < blocks; ++block) table.push_back(i * blocks + block);
@@ -66,12 +71,12 @@ class Batch {
   std::vector<engine::StepSlice> slices_;
 };
 
-Json measure(engine::StepModel& model, const gpt2::Config& config, int size) {
-  Batch batch(model, size);
-  for (int i = 0; i < kWarmSteps; ++i) batch.step();
+Json measure(engine::StepModel& model, const gpt2::Config& config, const Options& options, int size) {
+  Batch batch(model, size, blocks_of(model.shape()));
+  for (int i = 0; i < options.scaled(kWarmSteps); ++i) batch.step();
   const int first = batch.position();
   std::vector<double> seconds;
-  for (int i = 0; i < kSteps; ++i) {
+  for (int i = 0; i < options.scaled(kSteps); ++i) {
     const auto start = Clock::now();
     batch.step();
     seconds.push_back(seconds_since(start));
@@ -94,11 +99,9 @@ Json measure_decode(const Options& options) {
   const auto& shape = loaded.model->shape();
   Json found{{"device", loaded.device.name}, {"dtype", options.dtype}, {"batches", Json::array()}};
   for (const int size : {1, 2, 4, 8, 32, 64, 128, 256, 512, 1024}) {
-    const bool fits =
-        size * ((kPromptTokens + kWarmSteps + kSteps) / shape.block_tokens + 1) <= shape.kv_blocks;
-    if (!fits || size > std::max(2, 1024 / options.scale)) break;
+    if (size * blocks_of(shape) > shape.kv_blocks || size > options.scaled(1024)) break;
     if (seconds_since(start) > options.seconds.count()) break;
-    found["batches"].push_back(measure(*loaded.model, config, size));
+    found["batches"].push_back(measure(*loaded.model, config, options, size));
   }
   return found;
 }

@@ -11,14 +11,14 @@ constexpr int kWarmRequests = 3;
 constexpr int kRequests = 15;
 
 /// Each with a prompt of its own: nothing comes from the prefix cache.
-Json measure(Service& service, int n, Clock::time_point end) {
+Json measure(Service& service, const Options& options, int n, Clock::time_point end) {
   const auto one = [&] {
-    service.submit(kPromptTokens, n, kMaxTokens, Clock::now());
+    service.submit(options.scaled(kPromptTokens), n, options.scaled(kMaxTokens), Clock::now());
     return service.wait(end);
   };
-  for (int i = 0; i < kWarmRequests; ++i) one();
+  for (int i = 0; i < options.scaled(kWarmRequests); ++i) one();
   service.take();
-  for (int i = 0; i < kRequests && one(); ++i) continue;
+  for (int i = 0; i < options.scaled(kRequests) && one(); ++i) continue;
   const auto outcome = service.take();
   if (outcome.request.empty()) throw std::runtime_error("no request of n = " + std::to_string(n) + " ended");
   return {{"n", n},
@@ -33,7 +33,7 @@ Json measure_editor(const Options& options) {
   Service service(options);
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(options.seconds);
   Json found{{"device", service.device()}, {"dtype", options.dtype}, {"requests", Json::array()}};
-  for (const int n : {1, 5, 8}) found["requests"].push_back(measure(service, n, end));
+  for (const int n : {1, 5, 8}) found["requests"].push_back(measure(service, options, n, end));
   return found;
 }
 

@@ -17,12 +17,13 @@ constexpr auto kLook = 1ms;
 
 /// Seconds from the fault's order until `seen` is.
 template <typename Seen>
-std::optional<double> time_until(Service& service, FaultyGpu::Fault fault, Seen seen) {
-  service.submit(100, 1, 40, Clock::now());
+std::optional<double> time_until(Service& service, const Options& options, FaultyGpu::Fault fault,
+                                 Seen seen) {
+  service.submit(options.scaled(100), 1, options.scaled(40), Clock::now());
   service.wait(Clock::now() + kGiveUp);
   const auto start = Clock::now();
   service.order(fault);
-  service.submit(100, 1, 40, start);
+  service.submit(options.scaled(100), 1, options.scaled(40), start);
   while (!seen()) {
     if (Clock::now() > start + kGiveUp) return std::nullopt;
     std::this_thread::sleep_for(kLook);
@@ -34,8 +35,8 @@ std::optional<double> time_until(Service& service, FaultyGpu::Fault fault, Seen 
 
 Json measure_fault(const Options& options) {
   Service service(options);
-  const auto seconds =
-      time_until(service, FaultyGpu::Fault::kBreak, [&] { return service.errors().first() != nullptr; });
+  const auto seconds = time_until(service, options, FaultyGpu::Fault::kBreak,
+                                  [&] { return service.errors().first() != nullptr; });
   Json found{{"device", service.device()}, {"latched_seconds", nullptr}};
   if (!seconds) return found;
   found["latched_seconds"] = *seconds;
@@ -49,7 +50,7 @@ Json measure_spin(const Options& options) {
   const health::Prober prober(health::load_cuda_probe(options.probe, limits.probe), health::kProbeInterval,
                               [](const health::DeviceError&) {});
   std::string check;
-  const auto seconds = time_until(service, FaultyGpu::Fault::kSpin, [&] {
+  const auto seconds = time_until(service, options, FaultyGpu::Fault::kSpin, [&] {
     const auto heartbeat = service.heartbeat();
     const auto verdict = health::judge({.probe = prober.report(),
                                         .engine_busy = heartbeat.busy,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -23,6 +24,8 @@ struct Options {
   std::string dtype = "fp16";
   std::chrono::duration<double> seconds{60};  ///< after which a part begins nothing more
   int scale = 1;                              ///< all sizes and rates are divided by it: for a rehearsal
+
+  [[nodiscard]] int scaled(int size) const { return std::max(std::min(size, 2), size / scale); }
 };
 
 /// As the service loads it (model-service/model_loading.cpp): with these, and most_rows() of them.

@@ -17,6 +17,7 @@ constexpr double kFarTooLate = 0.4;           // p95 of the first token, from wh
 
 struct Kind {
   std::vector<double> rates;
+  int prompt_tokens;
   int least_tokens;
   int most_tokens;
 };
@@ -37,7 +38,7 @@ int send(Service& service, const Kind& kind, double rate, std::chrono::duration<
     const auto after = arrivals.next();
     if (after > duration) return sent;
     std::this_thread::sleep_until(start + after);
-    service.submit(kPromptTokens, 1, tokens(random), start + after);
+    service.submit(kind.prompt_tokens, 1, tokens(random), start + after);
   }
 }
 
@@ -82,15 +83,19 @@ Json measure_rates(const Options& options, const Kind& kind) {
 }  // namespace
 
 Json measure_requests(const Options& options) {
+  const int tokens = options.scaled(100);
   return measure_rates(options, {.rates = {50, 100, 200, 350, 500, 650, 800, 1000, 1250, 1500},
-                                 .least_tokens = 100,
-                                 .most_tokens = 100});
+                                 .prompt_tokens = options.scaled(kPromptTokens),
+                                 .least_tokens = tokens,
+                                 .most_tokens = tokens});
 }
 
 // 50 to 100 words, at 1.3 tokens a word.
 Json measure_article(const Options& options) {
-  return measure_rates(
-      options, {.rates = {10, 25, 50, 100, 200, 400, 600, 800}, .least_tokens = 65, .most_tokens = 130});
+  return measure_rates(options, {.rates = {10, 25, 50, 100, 200, 400, 600, 800},
+                                 .prompt_tokens = options.scaled(kPromptTokens),
+                                 .least_tokens = options.scaled(65),
+                                 .most_tokens = options.scaled(130)});
 }
 
 }  // namespace inkfleet::figures

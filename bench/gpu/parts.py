@@ -14,6 +14,7 @@ BENCH = ROOT / "bench" / "gpu"
 BUILD = ROOT / "build" / "gpu"
 MODEL = {"cuda": ROOT / "build/models/gpt2-medium-random", "emulated": ROOT / "build/models/gpt2-tiny-random"}
 SHAPE = {"cuda": "medium", "emulated": "tiny"}
+VOCABULARY = {"cuda": ROOT / "tests/data/gpt2-vocab", "emulated": ROOT / "models/gpt2-demo"}
 LIBRARY = {"cuda": "libinkfleet_gpu.so", "emulated": "libinkfleet_gpu_emulated.so"}
 PROBE = BUILD / "bin" / "libinkfleet_cuda_probe.so"
 
@@ -65,7 +66,7 @@ def model(run):
     folder = MODEL[run.device]
     if not (folder / "config.json").exists():
         run.command([sys.executable, ROOT / "bench/make_random_model.py", "--shape", SHAPE[run.device], "--tokenizer",
-                     ROOT / "tests/data/gpt2-vocab", folder], 90)
+                     VOCABULARY[run.device], folder], 90)
     return {"folder": folder.name, "bytes": (folder / "model.safetensors").stat().st_size}
 
 
@@ -73,7 +74,7 @@ def tests(run):
     programs = ["test_engine", "test_gpu_host"]
     programs += ["test_gpu", "test_cuda_probe"] if run.device == "cuda" else ["test_gpu_emulated"]
     for program in programs:
-        run.command([BUILD / "bin" / program, "--gtest_brief=1"], 90, **cublas())
+        run.command([BUILD / "bin" / program, "--gtest_brief=1"], 90 if run.device == "cuda" else 240, **cublas())
     return {"passed": programs}
 
 
@@ -96,7 +97,7 @@ def figure(name, limit):
     """A part of the program gpu_figures."""
 
     def measure(run):
-        scale = 1 if run.device == "cuda" else 100
+        scale = 1 if run.device == "cuda" else 50
         printed = run.command(
             [BUILD / "bin/gpu_figures", name, "--model", MODEL[run.device], "--library", BUILD / "bin" / LIBRARY[run.device],
              "--probe", PROBE, "--seconds", max(5, min(limit, run.left()) - 10), "--scale", scale], limit, **cublas())
