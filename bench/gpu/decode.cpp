@@ -34,13 +34,14 @@ int blocks_of(const engine::ModelShape& shape) {
 /// Sequences of their own prompts that decode side by side.
 class Batch {
  public:
-  Batch(engine::StepModel& model, int size, int blocks)
-      : model_(model), tokens_(static_cast<std::size_t>(size), 7) {
+  Batch(engine::StepModel& model, int size, int prompt_tokens)
+      : model_(model), position_(prompt_tokens), tokens_(static_cast<std::size_t>(size), 7) {
     const auto& shape = model.shape();
+    const int blocks = blocks_of(shape);
     for (int i = 0; i < size; ++i) {
       auto& table = tables_.emplace_back();
       for (int block = 0; block < blocks; ++block) table.push_back(i * blocks + block);
-      const auto prompt = random_prompt(static_cast<std::uint64_t>(i), kPromptTokens, shape.vocab_size);
+      const auto prompt = random_prompt(static_cast<std::uint64_t>(i), prompt_tokens, shape.vocab_size);
       const engine::StepSlice slice{.tokens = prompt, .first_position = 0, .blocks = table};
       static_cast<void>(model.step({&slice, 1}));
     }
@@ -65,14 +66,14 @@ class Batch {
  private:
   engine::StepModel& model_;
   const engine::Draw draw_{.parameters = {.temperature = 0.7, .top_k = 10}, .uniform = 0.5};
-  int position_ = kPromptTokens;
+  int position_;
   std::vector<engine::TokenId> tokens_;
   std::vector<std::vector<engine::BlockId>> tables_;
   std::vector<engine::StepSlice> slices_;
 };
 
 Json measure(engine::StepModel& model, const gpt2::Config& config, const Options& options, int size) {
-  Batch batch(model, size, blocks_of(model.shape()));
+  Batch batch(model, size, options.scaled(kPromptTokens));
   for (int i = 0; i < options.scaled(kWarmSteps); ++i) batch.step();
   const int first = batch.position();
   std::vector<double> seconds;
