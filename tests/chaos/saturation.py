@@ -71,7 +71,7 @@ def judge(result, step: dict, capacities: list, seconds: float) -> None:
     result.note(f"sent {step['sent']}, completed {step['completed']}, errors {step['errors']}, client {step['client']}")
 
 
-# Deliberate break: a health check that judges the engine's progress by --max-step-ms, or a Session without overload().
+# Deliberate breaks: a ServiceHealth that calls a service unwell when a request would wait for a second; a Session without overload().
 def saturation(stage, result, short):
     """Twice its capacity on busy cores: healthy all the time, no memory gained, refusals at once, the rest as fast as ever."""
     [service] = stage.services(1, "--cache-mb", CACHE_MB)
