@@ -25,7 +25,7 @@ bool is_decoding(const inkfleet_gpu_slice& slice) {
 /// Gives out stretches of memory, one after the other.
 class Places {
  public:
-  explicit Places(std::byte* base) : next_(base) {}
+  explicit Places(std::byte* base) : next_(reinterpret_cast<std::uintptr_t>(base)) {}
 
   template <class Element>
   Element* take(std::int64_t count) {
@@ -35,7 +35,7 @@ class Places {
   }
 
  private:
-  std::byte* next_;
+  std::uintptr_t next_;
 };
 
 }  // namespace
@@ -68,9 +68,7 @@ StepView StepPlan::view(std::byte* base, int rows) const {
 }
 
 std::size_t StepPlan::capacity() const {
-  alignas(kAlignment) std::byte base[1]{};
-  const auto* const tables = reinterpret_cast<std::byte*>(view(base, max_rows_).tables);
-  return static_cast<std::size_t>(tables - base) +
+  return reinterpret_cast<std::uintptr_t>(view(nullptr, max_rows_).tables) +
          static_cast<std::size_t>(max_rows_) * shape_.blocks_for(shape_.config.context_length) * sizeof(int);
 }
 

@@ -45,6 +45,11 @@ inline std::string no_gpu() {
   return code == 0 ? "" : "no GPU (CUDA error " + std::to_string(code) + ")";
 }
 
+/// So slow that tests take a part of what a real one gets.
+inline bool is_emulated() {
+  return dlsym(library(), "inkfleet_emulated_bytes") != nullptr;
+}
+
 class OnGpu : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -81,7 +81,10 @@ class AttentionCase {
         part_out.data(), part_maxima.data(), complete.data()};
     const int lanes = shape_.head_dim / kVector;
     const auto kernel = lanes <= 8 ? attention<8, T> : lanes <= 16 ? attention<16, T> : attention<32, T>;
-    for (int i = 0; i < 2; ++i) launch(kernel, 7, kAttentionThreads, a);
+    for (int i = 0; i < 2; ++i) {
+      check(cudaMemsetAsync(out.data(), 0xff, static_cast<std::size_t>(out.bytes()), stream));
+      launch(kernel, 7, kAttentionThreads, a);
+    }
     stream.wait();
     return to_host(out);
   }

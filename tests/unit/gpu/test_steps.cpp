@@ -46,7 +46,7 @@ TEST_F(TinyFp16, SuggestionsBehindOnePromptSeeItAndThemselves) {
   const auto alone = model.take_blocks(ids_.size());
   static_cast<void>(model.logits(std::vector<Slice>{{std::span(ids_).first(kPrompt), 0, alone}}));
   tables.push_back(alone);
-  for (std::size_t position = kPrompt; position < ids_.size(); ++position) {
+  for (std::size_t position = kPrompt; position < (is_emulated() ? 50 : ids_.size()); ++position) {
     std::vector<Slice> slices;
     for (const auto& table : tables) {
       slices.push_back({std::span(ids_).subspan(position, 1), static_cast<int>(position), table});
@@ -155,8 +155,8 @@ TEST_F(OnGpu, AModelOfOtherWidthsIsRefused) {
 // Without memory for a single block planning fails, and afterwards everything works. A real device has too
 // much.
 TEST_F(TinyFp16, WithoutMemoryForKeysAndValuesPlanningFailsAndCanBeTriedAgain) {
+  if (!is_emulated()) GTEST_SKIP() << "skipped: the device is not emulated";
   auto* const bytes = static_cast<std::size_t*>(dlsym(library(), "inkfleet_emulated_bytes"));
-  if (bytes == nullptr) GTEST_SKIP() << "skipped: the device is not emulated";
   Model model(kData / "tiny", {.max_rows = 16});
   const std::size_t all = *bytes;
   int blocks = 0;

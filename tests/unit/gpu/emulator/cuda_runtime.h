@@ -1,7 +1,8 @@
-// As much of CUDA as model-service/gpu needs, on a CPU: for tests of kernels on machines without a GPU. A grid's blocks run
-// one after another, a block's threads as fibers that change at __syncthreads() and at what a warp does together. Every
-// second block runs its threads from the last to the first: who relies on an order is found out. Memory of the device is
-// memory of the host, filled with NaNs, with an end that AddressSanitizer, or a guard looked at when it is freed, watches.
+// As much of CUDA as model-service/gpu needs, on a CPU: for tests of kernels on machines without a GPU. A
+// grid's blocks run one after another, a block's threads as fibers that change at __syncthreads() and at what
+// a warp does together. Every second block runs its threads from the last to the first: who relies on an
+// order is found out. Memory of the device is memory of the host, filled with NaNs, with an end that
+// AddressSanitizer, or a guard looked at when it is freed, watches.
 #pragma once
 
 #include <algorithm>
@@ -101,7 +102,8 @@ inline float rsqrtf(float x) {
 }
 
 template <class... Parameters, class... Arguments>
-cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments&&... arguments) {
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
   std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
   return emulator::launch(*config, [kernel, values] { std::apply(kernel, values); });
 }

@@ -69,7 +69,8 @@ cudaError_t cudaFree(void* memory);
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes);
 cudaError_t cudaFreeHost(void* memory);
 cudaError_t cudaMemsetAsync(void* memory, int byte, std::size_t bytes, cudaStream_t stream);
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
@@ -88,7 +89,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 
 namespace emulator {
 
-/// Runs `body` in every thread of the grid, now or, on a stream that is captured, whenever the graph is launched.
+/// Runs `body` in every thread of the grid, now or, on a stream that is captured, whenever the graph is
+/// launched.
 cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> body);
 /// The same for what is done once.
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);

@@ -1,5 +1,6 @@
 #include "fibers.hpp"
 
+#include <algorithm>
 #include <csetjmp>
 #include <csignal>
 #include <cstdint>
@@ -45,12 +46,11 @@ namespace {
 constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr int kWarpSize = 32;
 
-enum class State { kReady, kAtBlock, kAtWarp, kDone };
+enum class State : unsigned char { kReady, kAtBlock, kAtWarp, kDone };
 
 struct Fiber {
   std::unique_ptr<unsigned char[]> stack{new unsigned char[kStackBytes]};
   void* saved = nullptr;
-  State state = State::kDone;
   unsigned exchanges = 0;
   dim3 index;
 };
@@ -63,6 +63,7 @@ struct Warp {
 struct Machine {
   std::vector<std::unique_ptr<Fiber>> fibers;
   std::vector<Warp> warps;
+  State states[1024];  ///< of fibers
   const std::function<void()>* body = nullptr;
   Fiber* running = nullptr;
   void* scheduler = nullptr;
@@ -100,7 +101,7 @@ void run_thread() {
   __sanitizer_finish_switch_fiber(nullptr, &machine.scheduler_bottom, &machine.scheduler_size);
 #endif
   (*machine.body)();
-  machine.running->state = State::kDone;
+  machine.states[machine.running->index.x] = State::kDone;
   ++machine.done;
   to_scheduler(true);
   std::abort();
@@ -111,7 +112,7 @@ void begin(Fiber& fiber) {
   auto* stack = reinterpret_cast<void**>(top) - 2;
   *stack = reinterpret_cast<void*>(&run_thread);  // the address that `ret` takes
   fiber.saved = stack - 6;
-  fiber.state = State::kReady;
+  machine.states[fiber.index.x] = State::kReady;
   fiber.exchanges = 0;
 }
 
@@ -140,10 +141,9 @@ void run_block() {
     bool any = false;
     for (int i = 0; i < machine.threads; ++i) {
       const int turn = machine.backwards ? machine.threads - 1 - i : i;
-      Fiber& fiber = *machine.fibers[static_cast<std::size_t>(turn)];
-      if (fiber.state != State::kReady) continue;
+      if (machine.states[turn] != State::kReady) continue;
       any = true;
-      resume(fiber);
+      resume(*machine.fibers[static_cast<std::size_t>(turn)]);
     }
     if (!any) die("threads wait at different places, or for one that has ended");
   }
@@ -221,13 +221,10 @@ int current_lane() {
 void wait_for_block() {
   if (++machine.at_block == machine.threads) {
     machine.at_block = 0;
-    for (int i = 0; i < machine.threads; ++i) {
-      Fiber& fiber = *machine.fibers[static_cast<std::size_t>(i)];
-      if (fiber.state == State::kAtBlock) fiber.state = State::kReady;
-    }
+    std::replace(machine.states, machine.states + machine.threads, State::kAtBlock, State::kReady);
     return;
   }
-  machine.running->state = State::kAtBlock;
+  machine.states[machine.running->index.x] = State::kAtBlock;
   to_scheduler(false);
 }
 
@@ -240,12 +237,9 @@ const unsigned char* meet_warp(unsigned mask, const void* value, std::size_t byt
   std::memcpy(lanes + (self.index.x - first) * kLaneBytes, value, bytes);
   if (++warp.arrived == kWarpSize) {
     warp.arrived = 0;
-    for (unsigned i = first; i < first + kWarpSize; ++i) {
-      Fiber& fiber = *machine.fibers[i];
-      if (fiber.state == State::kAtWarp) fiber.state = State::kReady;
-    }
+    std::replace(machine.states + first, machine.states + first + kWarpSize, State::kAtWarp, State::kReady);
   } else {
-    self.state = State::kAtWarp;
+    machine.states[self.index.x] = State::kAtWarp;
     to_scheduler(false);
   }
   return lanes;
