@@ -87,7 +87,13 @@ NOT_RUN = {
         "kubectl apply -k build/deploy/kubernetes",
     ],
     "it rewrites what is tracked": ["make format", "python tests/data/tokenizer/record.py", "tests/fuzz/make_corpus.py"],
-    "it downloads": ["scripts/convert-pytorch-bin DIR", "scripts/fetch-node", "scripts/test-env", "npm install PATH/clients/js"],
+    "it downloads": [
+        "pip install aiperf==0.13.0",
+        "aiperf profile --model gpt2-demo --url http://127.0.0.1:8080 --endpoint-type completions --streaming"
+        " --tokenizer models/gpt2-demo --synthetic-input-tokens-mean 100 --synthetic-input-tokens-stddev 0"
+        " --output-tokens-mean 40 --request-rate 8 --request-count 80 --random-seed 1",
+        *("scripts/convert-pytorch-bin DIR", "scripts/fetch-node", "scripts/test-env", "npm install PATH/clients/js"),
+    ],
     "it serves until it is stopped, and downloads": ["INKFLEET=http://127.0.0.1:8080 npm run dev -w web"],
 }
 TABLES = [RUN, FAULTS, *RUN_BY_TEST.values(), *RUN_ELSEWHERE.values(), *NOT_RUN.values()]
