@@ -32,6 +32,7 @@ struct Options {
   std::string url;
   std::size_t editors = 1;
   std::string pace;     ///< of their streams; empty: they are idle
+  int n = 1;            ///< streams of each
   double warmup_s = 2;  ///< streams are read for so long
   double seconds = 10;  ///< and then measured
   int suggestions = 0;  ///< instead of streams: so many, one after the other, of one token
@@ -54,10 +55,13 @@ class Editor : public net::WsClientEvents {
   bool waits() const { return waits_; }
   std::int64_t answered_us() const { return answered_us_; }
 
-  void ask(const std::string& pace, int tokens) {
+  void ask(const std::string& pace, int tokens, int n = 1) {
     waits_ = true;
-    client_.send(proto::to_json(proto::ClientFrame(proto::Suggest{
-        .id = "a", .prompt = pace, .max_tokens = tokens, .deadline = std::chrono::milliseconds(600'000)})));
+    client_.send(proto::to_json(proto::ClientFrame(proto::Suggest{.id = "a",
+                                                                  .prompt = pace,
+                                                                  .n = n,
+                                                                  .max_tokens = tokens,
+                                                                  .deadline = std::chrono::minutes(10)})));
   }
 
  private:
@@ -126,7 +130,7 @@ asio::awaitable<void> stream(Editors& editors, const Options& options, Measured&
   for (std::size_t i = 0; i < editors.size(); ++i) {
     timer.expires_at(begin + std::chrono::microseconds(1'000'000 * i / editors.size()));
     co_await timer.async_wait(asio::use_awaitable);
-    editors[i]->ask(options.pace, kEndless);
+    editors[i]->ask(options.pace, kEndless, options.n);
   }
   co_await pause(std::chrono::duration<double>(options.warmup_s));
   std::puts("begin");
@@ -192,6 +196,7 @@ int main(int argc, char** argv) try {
   program.cli().add_option("--editors", options.editors, "Connections");
   program.cli().add_option("--pace", options.pace,
                            "Each streams: \"FRAMES_A_SECOND PADDING\"; without, they are idle");
+  program.cli().add_option("-n", options.n, "Streams of each");
   program.cli().add_option("--warmup", options.warmup_s, "Seconds before measuring");
   program.cli().add_option("--seconds", options.seconds, "Seconds of measuring");
   program.cli().add_option("--suggestions", options.suggestions,

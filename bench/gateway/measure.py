@@ -141,7 +141,7 @@ def stuck(report, bin_folder, folder, options):
         measure(bin_folder, gateway.url, *healthy)
         before, most, pairs = gateway.resident_kb(), 0, []
         for _ in track("pairs beside stuck readers", range(PAIRS)):
-            readers = Editors(bin_folder, gateway.url, "--editors", STUCK * STUCK_SUGGESTIONS, "--pace", STUCK_PACE,
+            readers = Editors(bin_folder, gateway.url, "--editors", STUCK, "-n", STUCK_SUGGESTIONS, "--pace", STUCK_PACE,
                               "--warmup", 0, "--seconds", options.seconds + 5)
             beside_readers = measure(bin_folder, gateway.url, *healthy)
             readers.figures()

@@ -274,7 +274,7 @@ class Counters : public testing::Test {
 
 // A million random events: after each, every service's counter is the number of requests it has and prefills
 // it has not answered, and their sum and what waits for a service is what is live. Deliberate breaks: a
-// move() without leave(), an on_lost() that keeps prefills, an end() that leaves twice.
+// move() without leave(), an on_lost() that keeps prefills, a leave() that keeps the service.
 TEST_F(Counters, AreExactAfterAMillionRandomEvents) {
   for (int i = 0; i < 1'000'000; ++i) {
     now += std::chrono::milliseconds(below(8));
