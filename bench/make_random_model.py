@@ -14,6 +14,7 @@ import shutil
 import struct
 
 import numpy as np
+from progress import track
 
 SHAPES = {  # layers, width, heads, context
     "tiny": (2, 64, 4, 256),
@@ -58,7 +59,7 @@ def write_safetensors(path, described, dtype, seed):
     random = np.random.Generator(np.random.Philox(seed))
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for _, shape, mean, spread in described:
+        for _, shape, mean, spread in track("tensors", described):
             values = random.standard_normal(shape, dtype=np.float32) * np.float32(spread) + np.float32(mean)
             file.write(values.astype(DTYPES[dtype]).tobytes())
 

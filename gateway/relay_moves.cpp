@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "gateway/relay.hpp"
+#include "proto/limits.hpp"
+#include "proto/serialize.hpp"
 
 namespace inkfleet::gateway {
 
@@ -12,6 +15,16 @@ namespace {
 
 std::chrono::milliseconds since(Clock::time_point began, Clock::time_point now) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - began);
+}
+
+/// A frame that a service would not take, closing the connection and with it what all others asked.
+std::optional<proto::Error> too_large(const proto::Suggest& rest) {
+  const auto bytes = proto::to_json(rest).size();
+  if (bytes <= proto::limits::kServiceFrameBytes) return std::nullopt;
+  return proto::Error{.code = proto::ErrorCode::kTooLarge,
+                      .message = fmt::format("the service failed, and prompt and texts so far are {} bytes; "
+                                             "what another one may be given to go on with, {}",
+                                             bytes, proto::limits::kServiceFrameBytes)};
 }
 
 }  // namespace
@@ -55,12 +68,15 @@ void Relay::move(Live::iterator at, std::string_view why, Outcome outcome, proto
 void Relay::go_on(Live::iterator at, Upstream& next, std::string_view why, Clock::time_point now) {
   auto& request = at->second;
   auto& suggest = request.order.suggest;
+  suggest.id = service_id(at->first, request.moves + 1);
+  auto rest = request.progress.rest(suggest, suggest.deadline - since(request.began, now));
+  if (auto error = too_large(rest)) return end_with_error(at, *std::move(error), Outcome::kNeutral, now);
   observer_.on_request_moved(request.order.model, why);
   request.progress.move();
   request.last_frame = now;
-  suggest.id = service_id(at->first, ++request.moves);
+  ++request.moves;
   give(at, next);
-  next.send(request.progress.rest(suggest, suggest.deadline - since(request.began, now)));
+  next.send(std::move(rest));
   for (auto& cancel : request.progress.cancels(suggest.id)) next.send(cancel);
 }
 

@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 #include <stdexcept>
+#include <vector>
 
 #include "model-service/gpt2/perplexity.hpp"
 #include "model-service/in_child.hpp"
@@ -37,14 +39,21 @@ std::size_t context_bytes(const engine::ModelShape& shape, const ModelFlags& fla
   return region / static_cast<std::size_t>(shape.kv_blocks) * static_cast<std::size_t>(blocks);
 }
 
-/// One step, whose numbers must be numbers: weights may be damaged in ways no file format sees.
-void check_step(engine::StepModel& model) {
-  const std::array<engine::TokenId, 1> token{model.shape().end_of_text};
-  const std::array<engine::BlockId, 1> block{0};
-  const engine::StepSlice slice{.tokens = token, .first_position = 0, .blocks = block, .wants_logits = true};
-  const auto logits = model.step({&slice, 1}).logits;
-  if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) {
-    throw std::runtime_error(kNoNumber);
+/// A step at the context's first and last position, whose numbers must be numbers: weights may be damaged in
+/// ways no file format sees. What was never written to the cache is zeros.
+void check_steps(engine::StepModel& model) {
+  const auto& shape = model.shape();
+  const std::array<engine::TokenId, 1> token{shape.end_of_text};
+  std::vector<engine::BlockId> blocks(
+      static_cast<std::size_t>((shape.context_length + shape.block_tokens - 1) / shape.block_tokens));
+  std::iota(blocks.begin(), blocks.end(), 0);
+  for (const int position : {0, shape.context_length - 1}) {
+    const engine::StepSlice slice{
+        .tokens = token, .first_position = position, .blocks = blocks, .wants_logits = true};
+    const auto logits = model.step({&slice, 1}).logits;
+    if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); })) {
+      throw std::runtime_error(kNoNumber);
+    }
   }
 }
 
@@ -67,7 +76,7 @@ void judge(LoadedModel& loaded, const std::string& text, Json& found) {
 
 Json look_at(const ModelFlags& flags, const std::string& text) {
   auto loaded = load_model(flags);
-  check_step(*loaded.model);
+  check_steps(*loaded.model);
   Json found{{"summary", gpt2::to_string(loaded.summary)},
              {"memory", memory_now("VmRSS")},
              {"peak_memory", memory_now("VmHWM")},

@@ -30,7 +30,8 @@ class AnswerWriter {
     std::chrono::milliseconds stuck_reader{};  ///< one write may take this long
   };
 
-  /// What arrives meanwhile, the beginning of a next request, is left in `buffer`.
+  /// What arrives meanwhile, the beginning of a next request, is left in `buffer`. More of it than kReadAhead
+  /// is not kept, and the connection ends with the answer.
   AnswerWriter(Layer& layer, beast::flat_buffer& buffer, Options options)
       : layer_(layer), buffer_(buffer), options_(options), more_(layer.get_executor()) {}
 
@@ -44,7 +45,7 @@ class AnswerWriter {
 
   beast::tcp_stream& transport() { return beast::get_lowest_layer(layer_); }
   bool chunked() const { return options_.version >= 11; }
-  bool keeps() const { return options_.keep_alive && (whole_ || chunked()); }
+  bool keeps() const { return options_.keep_alive && !overrun_ && (whole_ || chunked()); }
 
   asio::awaitable<void> listen();
   asio::awaitable<void> write_all();
@@ -65,6 +66,7 @@ class AnswerWriter {
   bool whole_ = false;       // the head was all
   bool over_ = false;        // all is written
   bool gone_ = false;        // so is the other end
+  bool overrun_ = false;     // more has come than is kept
   bool listening_ = false;
 };
 
@@ -85,13 +87,18 @@ asio::awaitable<bool> AnswerWriter<Layer>::run(AnswerFactory make) {
 
 template <class Layer>
 asio::awaitable<void> AnswerWriter<Layer>::listen() {
-  while (!over_ && !gone_ && buffer_.size() < kReadAhead) {
+  while (!over_ && !gone_) {
     transport().expires_never();
     listening_ = true;
     const auto [error, size] = co_await layer_.async_read_some(buffer_.prepare(kRead), kAwait);
     listening_ = false;
     buffer_.commit(size);
     if (error && !over_) lose();
+    // Only who is read from is seen to go away.
+    if (buffer_.size() > kReadAhead) {
+      overrun_ = true;
+      buffer_.clear();
+    }
   }
 }
 

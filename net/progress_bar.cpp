@@ -21,11 +21,12 @@ int columns_of_stderr() {
 
 }  // namespace
 
-std::string progress_line(std::string_view title, std::uint64_t done_bytes, std::uint64_t total_bytes,
+std::string progress_line(std::string_view title, std::uint64_t done, std::uint64_t total, ProgressUnit unit,
                           int width) {
-  const std::uint64_t total = std::max<std::uint64_t>(total_bytes, 1);
-  const std::uint64_t done = std::min(done_bytes, total);
-  const auto figures = fmt::format("{:3}%  {} of {} MB", done * 100 / total, done >> 20U, total >> 20U);
+  total = std::max<std::uint64_t>(total, 1);
+  done = std::min(done, total);
+  const auto figures = fmt::format("{:3}%  {} of {} {}", done * 100 / total, done / unit.size,
+                                   total / unit.size, unit.name);
   const int room = width - static_cast<int>(title.size() + figures.size()) - 5;  // brackets, spaces
   auto line = room < 4
                   ? fmt::format("{} {}", title, figures)
@@ -33,17 +34,18 @@ std::string progress_line(std::string_view title, std::uint64_t done_bytes, std:
   return line.substr(0, std::max(width - 1, 0));
 }
 
-ProgressBar::ProgressBar(std::string title) : title_(std::move(title)), width_(columns_of_stderr()) {}
+ProgressBar::ProgressBar(std::string title, ProgressUnit unit)
+    : title_(std::move(title)), unit_(unit), width_(columns_of_stderr()) {}
 
 ProgressBar::~ProgressBar() {
   if (drawn_ > 0) fmt::print(stderr, "\r\033[K");
 }
 
-void ProgressBar::update(std::uint64_t done_bytes, std::uint64_t total_bytes) {
-  if (!visible() || total_bytes == 0) return;
-  const std::uint64_t hundredth = 1 + std::min(done_bytes, total_bytes) * 100 / total_bytes;
+void ProgressBar::update(std::uint64_t done, std::uint64_t total) {
+  if (!visible() || total == 0) return;
+  const std::uint64_t hundredth = 1 + std::min(done, total) * 100 / total;
   if (hundredth == std::exchange(drawn_, hundredth)) return;
-  fmt::print(stderr, "\r\033[K{}", progress_line(title_, done_bytes, total_bytes, width_));
+  fmt::print(stderr, "\r\033[K{}", progress_line(title_, done, total, unit_, width_));
 }
 
 }  // namespace inkfleet::net

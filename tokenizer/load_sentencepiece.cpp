@@ -1,5 +1,7 @@
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -64,6 +66,14 @@ class SentencePiece : public Tokenizer {
   [[nodiscard]] TokenId special_token(std::string_view text) const override {
     const auto id = pieces_->PieceToId(text);
     return pieces_->IsControl(id) ? id : -1;
+  }
+
+  /// The library's own, which knows whether the vocabulary puts a space before a text.
+  [[nodiscard]] std::string decode(std::span<const TokenId> tokens) const override {
+    std::vector<int> ids;
+    std::ranges::copy_if(tokens, std::back_inserter(ids),
+                         [this](TokenId id) { return id >= 0 && id < vocab_size(); });
+    return pieces_->DecodeIds(ids);
   }
 
  private:

@@ -4,10 +4,10 @@
 
 namespace inkfleet::tokenizer {
 
-std::string decode(const Tokenizer& tokenizer, std::span<const TokenId> tokens) {
+std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
   StreamDecoder decoder;
   std::string text;
-  for (const TokenId token : tokens) decoder.push(tokenizer.token_bytes(token), text);
+  for (const TokenId token : tokens) decoder.push(token_bytes(token), text);
   decoder.finish(text);
   return text;
 }

@@ -31,10 +31,11 @@ class Tokenizer {
 
   /// Id of a special token such as "<|endoftext|>", or -1.
   [[nodiscard]] virtual TokenId special_token(std::string_view text) const = 0;
-};
 
-/// The text of `tokens`: their bytes together, what is not UTF-8 as U+FFFD (tokenizer/stream_decoder.hpp).
-std::string decode(const Tokenizer& tokenizer, std::span<const TokenId> tokens);
+  /// The text of `tokens`, which begin it: their bytes together, what is not UTF-8 as U+FFFD
+  /// (tokenizer/stream_decoder.hpp).
+  [[nodiscard]] virtual std::string decode(std::span<const TokenId> tokens) const;
+};
 
 /// Loads the tokenizer of a model folder of the Hugging Face layout: `spiece.model` or `tokenizer.model`,
 /// else `tokenizer.json`, else `vocab.json` with `merges.txt`. Throws std::runtime_error naming file, key,

@@ -19,8 +19,9 @@ import proxies
 from editors import Editors, StuckReader, measure
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "bench/peers"))
+sys.path += [str(ROOT / "bench/peers"), str(ROOT / "bench")]
 import machine  # noqa: E402
+from progress import track  # noqa: E402
 
 DESCRIPTORS = 20_000
 
@@ -101,7 +102,8 @@ def forward(report, bin_folder, folder, options):
         proxies.Gateway(bin_folder, folder, stub) as gateway,
     ):
         systems = {"no proxy": stub, "HAProxy": haproxy, "nginx": nginx, "gateway": gateway}
-        rounds = [[stream_once(bin_folder, proxy, options.seconds) for proxy in systems.values()] for _ in range(ROUNDS)]
+        rounds = [[stream_once(bin_folder, proxy, options.seconds) for proxy in systems.values()]
+                  for _ in track("rounds through all proxies", range(ROUNDS))]
     medians = {name: [statistics.median(figures) for figures in zip(*runs)] for name, *runs in zip(systems, *rounds)}
     limits = {"gateway": medians["HAProxy"][1] + FORWARD_LIMIT_S * 1e3}
     for name, (p50, p99, *own) in medians.items():
@@ -124,7 +126,7 @@ def idle(report, bin_folder, folder, options):
         editors = Editors(bin_folder, full.url, "--editors", IDLE)
         time.sleep(2.2 * PING_MS / 1e3)
         report.add("idle editor, after two pings: resident memory", (full.resident_kb() - before) / IDLE, "KB", IDLE_LIMIT_KB)
-        pairs = [(delay(full), delay(empty)) for _ in range(PAIRS)]
+        pairs = [(delay(full), delay(empty)) for _ in track("pairs beside idle editors", range(PAIRS))]
         report.add("suggestion beside no editors: median", statistics.median(pair[1] for pair in pairs) / 1e3, "ms")
         report.add("suggestion beside 10,000 idle editors: times as long", statistics.median(a / b for a, b in pairs), "",
                    PAIR_LIMIT)
@@ -138,7 +140,7 @@ def stuck(report, bin_folder, folder, options):
     with proxies.Stub(bin_folder, folder) as stub, proxies.Gateway(bin_folder, folder, stub) as gateway:
         measure(bin_folder, gateway.url, *healthy)
         before, most, pairs = gateway.resident_kb(), 0, []
-        for _ in range(PAIRS):
+        for _ in track("pairs beside stuck readers", range(PAIRS)):
             readers = Editors(bin_folder, gateway.url, "--editors", STUCK, "-n", STUCK_SUGGESTIONS, "--pace", STUCK_PACE,
                               "--warmup", 0, "--seconds", options.seconds + 5)
             beside_readers = measure(bin_folder, gateway.url, *healthy)

@@ -26,6 +26,9 @@ import urllib.request
 import chart
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "bench"))
+from progress import Progress, say  # noqa: E402
+
 START_S = 300  # a large model on a slow disk
 STOP_S = 30
 
@@ -148,7 +151,8 @@ def measure(server, rate, seed, options, folder):
     server.pause()
     if not file.exists():
         sys.exit(f"error: inkfleet-bench on {server.name}: {result.stderr.strip()}")
-    sys.stderr.write(result.stderr)
+    for warning in result.stderr.splitlines():
+        say(warning)
     return json.loads(file.read_text())["steps"][0]
 
 
@@ -159,12 +163,14 @@ def measure_all(options, folder):
             servers.append(kind(options, folder))
             servers[-1].pause()
         results = {server.name: {"command": server.command, "steps": []} for server in servers}
-        for index, rate in enumerate(options.rates):
-            for server in servers if index % 2 == 0 else servers[::-1]:
-                # Another seed for each rate: its prompts are in no cache. The same for both servers.
-                step = measure(server, rate, options.seed + 1000 * index, options, folder)
-                results[server.name]["steps"].append(step)
-                print(row(server.name, step), file=sys.stderr, flush=True)
+        with Progress("rates", len(options.rates) * len(servers)) as progress:
+            for index, rate in enumerate(options.rates):
+                for server in servers if index % 2 == 0 else servers[::-1]:
+                    # Another seed for each rate: its prompts are in no cache. The same for both servers.
+                    step = measure(server, rate, options.seed + 1000 * index, options, folder)
+                    results[server.name]["steps"].append(step)
+                    say(row(server.name, step))
+                    progress.step()
         return results
     finally:
         for server in servers:

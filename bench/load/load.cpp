@@ -1,5 +1,9 @@
 #include "bench/load/load.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -9,10 +13,12 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using namespace asio::experimental::awaitable_operators;
 
 constexpr auto kBeyondDeadline = 10s;
 constexpr auto kPoll = 5ms;
 constexpr auto kRefill = 1ms;
+constexpr auto kRedraw = 200ms;
 
 Clock::duration seconds(double count) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
@@ -23,20 +29,40 @@ Clock::duration seconds(double count) {
 asio::awaitable<StepReport> Load::run(double rate) {
   const auto begin = Clock::now();
   auto measurement = make_measurement(begin);
-  co_await send_arrivals(measurement, rate, begin);
+  net::ProgressBar bar(fmt::format("{} requests/s", rate), net::kMillisecondsAsSeconds);
+  co_await (send_arrivals(measurement, rate, begin) && show(bar, begin));
   co_return co_await finish(measurement, rate);
 }
 
 asio::awaitable<StepReport> Load::run_closed(std::size_t live) {
   const auto begin = Clock::now();
   auto measurement = make_measurement(begin);
+  net::ProgressBar bar(fmt::format("{} requests at once", live), net::kMillisecondsAsSeconds);
+  co_await (keep_running(measurement, live, begin) && show(bar, begin));
+  co_return co_await finish(measurement, 0);
+}
+
+asio::awaitable<void> Load::keep_running(Measurement& measurement, std::size_t live,
+                                         Clock::time_point begin) {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   while (Clock::now() < end_of_arrivals(begin)) {
     while (measurement.live() < live) send(measurement, Clock::now());
     pause.expires_after(kRefill);
     co_await pause.async_wait(asio::use_awaitable);
   }
-  co_return co_await finish(measurement, 0);
+}
+
+asio::awaitable<void> Load::show(net::ProgressBar& bar, Clock::time_point begin) const {
+  const auto milliseconds = [](Clock::duration time) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  };
+  const auto end = end_of_arrivals(begin);
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  while (bar.visible() && Clock::now() < end) {
+    pause.expires_at(std::min(Clock::now() + kRedraw, end));
+    co_await pause.async_wait(asio::use_awaitable);
+    bar.update(milliseconds(Clock::now() - begin), milliseconds(end - begin));
+  }
 }
 
 Measurement Load::make_measurement(Clock::time_point begin) const {

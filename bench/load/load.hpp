@@ -6,6 +6,7 @@
 #include "bench/load/measurement.hpp"
 #include "bench/load/options.hpp"
 #include "bench/load/prompts.hpp"
+#include "net/progress_bar.hpp"
 
 namespace inkfleet::load {
 
@@ -30,6 +31,9 @@ class Load {
   void send(Measurement& measurement, Clock::time_point scheduled);
   boost::asio::awaitable<StepReport> finish(Measurement& measurement, double rate);
   boost::asio::awaitable<void> send_arrivals(Measurement& measurement, double rate, Clock::time_point begin);
+  boost::asio::awaitable<void> keep_running(Measurement& measurement, std::size_t live,
+                                            Clock::time_point begin);
+  boost::asio::awaitable<void> show(net::ProgressBar& bar, Clock::time_point begin) const;
   boost::asio::awaitable<void> wait_for_answers(const Measurement& measurement);
   LoadRequest make_request(Clock::time_point scheduled);
 

@@ -17,11 +17,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / folder) for folder in ("tests/page", "tests/e2e", "bench/peers")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/page", "tests/e2e", "bench/peers", "bench")]
 
 import machine  # noqa: E402
 import programs  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
+from progress import track  # noqa: E402
 from wire import open_socket  # noqa: E402
 from writing_page import WritingPage  # noqa: E402
 
@@ -188,13 +189,14 @@ def main():
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=sandbox)
         url = f"http://{gateway.address}/"
         texts = kept_texts()
-        results = {
-            "typing, warmed ahead": measure_page(browser, url, prefill=True),
-            "typing, not warmed": measure_page(browser, url, prefill=False),
-            "typing, the original's rule": measure_original(f"ws://{gateway.address}/{NAME}"),
-            "coming back, warmed ahead": measure_return(browser, url, True, texts),
-            "coming back, not warmed": measure_return(browser, url, False, texts),
+        measures = {
+            "typing, warmed ahead": lambda: measure_page(browser, url, prefill=True),
+            "typing, not warmed": lambda: measure_page(browser, url, prefill=False),
+            "typing, the original's rule": lambda: measure_original(f"ws://{gateway.address}/{NAME}"),
+            "coming back, warmed ahead": lambda: measure_return(browser, url, True, texts),
+            "coming back, not warmed": lambda: measure_return(browser, url, False, texts),
         }
+        results = {name: measures[name]() for name in track("measures", list(measures))}
         browser.close()
         gateway.close()
         service.close()

@@ -17,13 +17,16 @@ import pathlib
 import signal
 import sys
 
-import formats
-import machine
-import ours
-import report
 from paths import HERE, RESULTS, ROOT
-from process import Failure, Process
-from work import WORKS, read_words, request
+
+sys.path.append(str(ROOT / "bench"))
+import formats  # noqa: E402
+import machine  # noqa: E402
+import ours  # noqa: E402
+import report  # noqa: E402
+from process import Failure, Process  # noqa: E402
+from progress import Progress, say  # noqa: E402
+from work import WORKS, read_words, request  # noqa: E402
 
 START_SECONDS = 300
 WORK_SECONDS = 600
@@ -50,10 +53,6 @@ def arguments():
         options.systems, options.works, options.ours = QUICK_SYSTEMS, QUICK_WORKS, []
     options.out = options.out or RESULTS / ("quick" if options.quick else "peers")
     return options
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def configure(name, system, model, options):
@@ -121,21 +120,27 @@ def rotate(prompts, count):
     return [prompt[count:] + prompt[:count] for prompt in prompts]
 
 
+def take_turn(system, work, asked, counts):
+    if not system.takes(work):
+        return
+    try:
+        answer = system.do(work, asked)
+    except Failure as failure:
+        system.fail(f"{work.name}: {failure}")
+        return
+    if counts:
+        system.works.setdefault(work.name, []).append(answer)
+
+
 def measure(work, systems, words, options):
     """Round 0 warms up. The order of a round's turns moves on by one each time."""
-    for round_number in range(options.rounds + 1):
-        asked = request(work, words, round_number, options.max_tokens)
-        first = round_number % len(systems)
-        for system in systems[first:] + systems[:first]:
-            if not system.takes(work):
-                continue
-            try:
-                answer = system.do(work, asked)
-            except Failure as failure:
-                system.fail(f"{work.name}: {failure}")
-                continue
-            if round_number > 0:
-                system.works.setdefault(work.name, []).append(answer)
+    with Progress(f"{work.name}, turns", (options.rounds + 1) * len(systems)) as progress:
+        for round_number in range(options.rounds + 1):
+            asked = request(work, words, round_number, options.max_tokens)
+            first = round_number % len(systems)
+            for system in systems[first:] + systems[:first]:
+                take_turn(system, work, asked, counts=round_number > 0)
+                progress.step()
     for system in systems:
         times = [f"{run['seconds']:.2f}" for run in system.works.get(work.name, [])]
         say(f"  {work.name:10} {system.name:20} {' '.join(times) or '-'}")

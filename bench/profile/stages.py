@@ -12,7 +12,11 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from progress import track  # noqa: E402
 
 STAGES = (  # the first whose word is in a sample's symbol or library
     ("attention", ("attend", "append", "score", "value_tile", "exponentiate", "AttentionPlan", "add_values")),
@@ -91,7 +95,7 @@ def main():
 
     columns = {}
     with tempfile.TemporaryDirectory() as folder:
-        for n in options.n.split(","):
+        for n in track("numbers of suggestions", options.n.split(",")):
             program = [options.program, "--model", options.model, "--n", n, "--steps", options.steps, "--wait", "1"]
             data = f"{folder}/data"
             report = record(program + options.rest, data, pathlib.Path(folder))

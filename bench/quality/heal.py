@@ -21,6 +21,8 @@ import sys
 import websockets
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "bench"))
+from progress import track  # noqa: E402
 
 
 def arguments():
@@ -63,7 +65,7 @@ async def measure(address, options):
     right = {True: 0, False: 0}
     cuts = 0
     async with websockets.connect(f"ws://{address}/heal") as socket:
-        for begin, end in choose_words(text, options.words, options.context):
+        for begin, end in track("words", choose_words(text, options.words, options.context)):
             for cut in range(begin, end):
                 prompt = text[begin - options.context:cut]
                 cuts += 1

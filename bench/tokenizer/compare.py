@@ -22,6 +22,9 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 
 import tokenizers  # noqa: E402: reads the variables above
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from progress import track  # noqa: E402
+
 TURNS = 7
 ROUNDS = 20
 
@@ -57,7 +60,7 @@ def main(program, folder, file):
     text = pathlib.Path(file).read_text(encoding="utf-8")
     size = len(text.encode())
     ours, first, full, fast = [], [], [], []
-    for _ in range(TURNS):
+    for _ in track("turns", range(TURNS)):
         result = json.loads(subprocess.check_output([program, str(folder), file, str(ROUNDS)]))
         first.append(result["rates"][0])
         ours += result["rates"][1:]

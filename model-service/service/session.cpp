@@ -192,7 +192,7 @@ void Session::submit(proto::Suggest suggest) {
   const auto submitted = engine::Clock::now();
   std::optional<std::string> spelled;
   if (suggest.prompt_ids) {
-    spelled = tokenizer::decode(*served.tokenizer, *suggest.prompt_ids);
+    spelled = served.tokenizer->decode(*suggest.prompt_ids);
     if (auto error = check_spelled(*spelled)) return refuse(suggest.id, std::move(*error));
   }
   auto prompt =

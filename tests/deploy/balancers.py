@@ -3,10 +3,12 @@
 import re
 
 
-def haproxy_backend(models_map: str, path: str) -> str:
-    """`path,field(2,/),map_str(FILE,gateways)`"""
+def haproxy_backend(config: str, models_map: str, path: str) -> str:
+    """By the one rule that is understood here: the path's first element, looked up as it is."""
+    rule = re.findall(r"^  use_backend %\[path,field\(2,/\),map_str\(\S+/models\.map,(\w+)\)\]$", config, re.MULTILINE)
+    assert len(rule) == config.count("use_backend") == 1, "another rule: teach it here"
     entries = dict(line.split() for line in models_map.splitlines())
-    return entries.get(path.split("/")[1], "gateways")
+    return entries.get(path.split("/")[1], rule[0])
 
 
 def haproxy_servers(config: str) -> dict:

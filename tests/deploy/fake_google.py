@@ -59,6 +59,9 @@ class Google:
         self.demand(headers.get("Authorization") == f"Bearer {TOKEN}", 401, "no token")
         _, _, description, _ = self.monitoring.find("POST", path.lstrip("/"))
         self.monitoring.check(description, {}, json.loads(body))
+        for series in json.loads(body)["timeSeries"]:
+            fits = [set(point["value"]) == {f"{series['valueType'].lower()}Value"} for point in series["points"]]
+            self.demand(all(fits), 400, f"a point is no {series['valueType']}")
         with (self.folder / "series.jsonl").open("a") as out:
             out.write(json.dumps(json.loads(body)) + "\n")
         return b"{}"

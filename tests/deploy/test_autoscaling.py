@@ -27,8 +27,8 @@ TARGET, LEAST, MOST, WINDOW_S = 0.6, 1, 4, 4
 LOOK_S = 0.5
 STEP_MS = 25  # of a larger model
 PHASE_S = 90
-CROWD = 14
-CACHE_MB = 8  # room for about seven requests
+CROWD = 20
+CACHE_MB = 8  # room for about twelve requests
 OUT = Path(os.environ.get("INKFLEET_DRILL_OUT", ROOT / "build" / "deploy-drill"))
 
 

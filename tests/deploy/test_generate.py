@@ -85,12 +85,12 @@ def test_the_inventory_names_the_services_of_each_host(made):
 
 # Deliberate break: HAProxy's map asked with path_beg, or Google's `/m*`.
 def test_every_path_goes_to_the_same_model_everywhere(made, models, google):
-    entries = (made / "hosts" / "models.map").read_text()
+    haproxy = [(made / "hosts" / name).read_text() for name in ("haproxy.cfg", "models.map")]
     url_map = of(google, "urlMaps").popitem()[1]
     prefix = url_map["defaultService"].removesuffix("gateway")
     routes = kubernetes_routes(made)
     for path, model in paths(models).items():
-        assert balancers.haproxy_backend(entries, path) == (f"model_{model}" if model else "gateways"), path
+        assert balancers.haproxy_backend(*haproxy, path) == (f"model_{model}" if model else "gateways"), path
         assert balancers.url_map_service(url_map, path) == prefix + (f"model-{slug(model)}" if model else "gateway"), path
         assert balancers.route_backend(routes, path) == (f"model-{slug(model)}" if model else "gateway"), path
 

@@ -49,6 +49,7 @@ def test_saturation_is_published_as_a_series_of_the_instance(google, model, tmp_
     assert done.returncode == 0, done.stderr
     [series] = json.loads((tmp_path / "series.jsonl").read_text())["timeSeries"]
     assert series["resource"]["labels"] == {"project_id": "example-project", "instance_id": "4711", "zone": "europe-west4-a"}
+    assert series["metricKind"] == "GAUGE"  # an autoscaler averages nothing else as it is
     assert 0 <= series["points"][0]["value"]["doubleValue"] <= 1
     resources = json.loads((ours / "google" / "resources.json").read_text())
     metrics = [

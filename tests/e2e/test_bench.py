@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -94,6 +96,21 @@ def test_prints_a_table_and_takes_flags_from_the_environment(fleet):
     assert result.returncode == 0
     rows = [line.split() for line in result.stdout.splitlines()[-2:]]
     assert [row[:4] for row in rows] == [["5", "2", "2", "0"], ["10", "4", "4", "0"]]
+
+
+# Deliberate break: a bar that is drawn where there is no terminal, or that stays.
+def test_a_bar_is_drawn_on_a_terminal_alone(fleet):
+    arguments = ["--rate", 5, "--duration", 1, "--max-tokens", 2]
+    assert bench(fleet.url("service"), *arguments).stderr == ""
+    master, slave = pty.openpty()
+    command = [programs.BIN / "inkfleet-bench", fleet.url("service"), "--prompts", TEXT, "--warmup", 0, *arguments]
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=slave, timeout=60, check=False)
+    os.close(slave)
+    drawn = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert done.returncode == 0
+    assert "\r\033[K5 requests/s [" in drawn and "of 1 s" in drawn
+    assert drawn.rpartition("\033[K")[2] == ""
 
 
 @pytest.mark.parametrize(

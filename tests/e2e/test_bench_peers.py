@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+import pty
+import subprocess
 import sys
 import xml.etree.ElementTree
 from pathlib import Path
@@ -101,3 +104,17 @@ def test_report_names_the_fastest_peer(run, tmp_path):
     assert last_column == ["prompt of 100, n=5", "---", "1.50", "4.00", "3.00", "**0.50** of Third"]
     assert json.loads(paths[0].read_text())["systems"]["third"]["works"]["n5"][0]["seconds"] == 3
     xml.etree.ElementTree.parse(paths[2])
+
+
+# Deliberate break: a bar that does not ask whether there is a terminal, or one that stays.
+def test_progress_is_for_a_terminal_alone():
+    code = "import sys; sys.path.append(sys.argv[1]); from progress import track; print(list(track('rounds', range(4))))"
+    command = [sys.executable, "-c", code, ROOT / "bench"]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=True).stderr == b""
+    master, slave = pty.openpty()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, timeout=60, check=True)
+    os.close(slave)
+    drawn = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert done.stdout == b"[0, 1, 2, 3]\n"
+    assert drawn.count("rounds [") == 5 and "=] 4 of 4" in drawn and drawn.endswith("\r\033[K")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import struct
 
 import pytest
 
@@ -11,6 +12,7 @@ from programs import MODELS, ROOT
 
 REFERENCE = json.loads((ROOT / "tests" / "data" / "gpt2" / "perplexity.json").read_text())
 DTYPES = ["fp32", "bf16", "int8"]
+NO_NUMBER = {"F16": b"\x00\x7e", "F32": b"\x00\x00\xc0\x7f"}
 
 
 def check(*arguments):
@@ -54,11 +56,23 @@ def copy_of_the_model(tmp_path):
 def damaged(tmp_path):
     folder = copy_of_the_model(tmp_path)
     weights = folder / "model.safetensors"
-    # 0x7e00 is no number as F16, 0x7fc00000 none as F32.
-    not_numbers = b"\x00\x7e" * 2000 if b'"F16"' in weights.read_bytes()[:20_000] else b"\x00\x00\xc0\x7f" * 1000
+    not_numbers = NO_NUMBER["F16" if b'"F16"' in weights.read_bytes()[:20_000] else "F32"] * 1000
     with weights.open("r+b") as file:
         file.seek(-len(not_numbers), 2)
         file.write(not_numbers)
+    return folder
+
+
+def damaged_at_its_last_position(tmp_path):
+    folder = copy_of_the_model(tmp_path)
+    weights = folder / "model.safetensors"
+    with weights.open("r+b") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        tensors = json.loads(file.read(length))
+        positions = next(tensor for name, tensor in tensors.items() if name.endswith("wpe.weight"))
+        no_number = NO_NUMBER[positions["dtype"]]
+        file.seek(8 + length + positions["data_offsets"][1] - len(no_number))
+        file.write(no_number)
     return folder
 
 
@@ -71,8 +85,13 @@ def cut_off(tmp_path):
 
 @pytest.mark.parametrize(
     "folder, says",
-    [(lambda path: path / "none", "none"), (cut_off, "model.safetensors"), (damaged, "no number")],
-    ids=["absent", "cut off", "damaged"],
+    [
+        (lambda path: path / "none", "none"),
+        (cut_off, "model.safetensors"),
+        (damaged, "no number"),
+        (damaged_at_its_last_position, "no number"),
+    ],
+    ids=["absent", "cut off", "damaged", "damaged at its last position"],
 )
 def test_a_model_that_cannot_be_served_is_refused_in_one_line(tmp_path, folder, says):
     ran = check(folder(tmp_path))

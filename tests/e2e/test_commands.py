@@ -21,7 +21,7 @@ COMMAND = re.compile(r"(make |cmake |ninja |scripts/|bench/|tests/|build/|inkfle
 
 def command_of(program: str) -> list:
     """The one command of the README that runs this program."""
-    (line,) = [line for line in commands(README) if line.strip().startswith(f"build/release/bin/{program} ")]
+    (line,) = [line for line in commands(README) if line.startswith(f"build/release/bin/{program} ")]
     return shlex.split(line)[1:]
 
 
@@ -48,21 +48,23 @@ def test_your_own_model_is_served_as_the_readme_says(tmp_path):
 
 # Deliberate break: another model's name in the README.
 def test_the_demo_answers_the_readmes_suggestion():
-    demo = subprocess.Popen([ROOT / "scripts/demo", "--bin", BIN, "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    # What is built is what is under test.
+    command = ["make", "--old-file=build", "demo", f"BIN={BIN}", "PORT=0"]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True)
     try:
         address = next(found[0] for line in demo.stdout if (found := re.findall(r"http://(127\.0\.0\.1:\d+)", line)))
         arguments = [argument.replace("127.0.0.1:8080", address) for argument in command_of("inkfleet-suggest")]
         answer = programs.run_tool("inkfleet-suggest", *arguments)
         assert answer.returncode == 0 and len(answer.stdout.splitlines()) >= 3, answer.stderr
     finally:
-        demo.send_signal(signal.SIGINT)
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
         demo.communicate(timeout=60)
 
 
 # Deliberate break: keys of 9 bytes instead of 33.
 def test_keys_drawn_as_the_document_says_are_taken(tmp_path):
     security = (ROOT / "docs/security.md").read_text()
-    drawn = [line for line in commands(security) if "openssl rand" in line or line.strip().startswith('echo "$key"')]
+    drawn = [line for line in commands(security) if "openssl rand" in line or line.startswith('echo "$key"')]
     assert len(drawn) == 3
     subprocess.run(["bash", "-euc", "\n".join(drawn)], cwd=tmp_path, check=True)
     for file in ("keys.txt", "service-keys"):
@@ -74,14 +76,30 @@ def test_keys_drawn_as_the_document_says_are_taken(tmp_path):
         answer = programs.run_tool("inkfleet-suggest", *arguments, "--key-file", tmp_path / "mine")
         assert answer.returncode == 0, answer.stderr
         model.close()
-    assert (tmp_path / "upstream-key").read_text().strip() == (tmp_path / "service-keys").read_text().split()[1]
+    serve_by_its_lines(security, tmp_path)
+
+
+def serve_by_its_lines(security: str, folder):
+    """The service and the gateway with the keys just drawn."""
+    service, gateway = ([shlex.split(line) for line in commands(security) if line.startswith(program)][0]
+                        for program in ("inkfleet-model", "inkfleet-gateway"))
+    flags = ["--model", programs.MODELS / "gpt2-demo", "--name", "gpt2-demo", "--listen", "127.0.0.1:0"]
+    model = Program([service[0], *flags, *service[service.index("...") + 1 :]], folder / "model.log", cwd=folder)
+    model.wait_listening().wait_ready()
+    config = {"listen": "127.0.0.1:0", "routes": [programs.route("gpt2-demo", [model.address])], "upstream_key_file": "upstream-key"}
+    (folder / "gateway.json").write_text(json.dumps(config))
+    front = Program(gateway, folder / "gateway.log", cwd=folder).wait_listening().wait_serving("gpt2-demo")
+    answer = programs.run_tool("inkfleet-suggest", f"ws://{front.address}/gpt2-demo", "Once", "--max-tokens", "2")
+    assert answer.returncode == 0, answer.stderr
+    front.close()
+    model.close()
 
 
 def every_command():
     for file in TRACKED:
         for line in commands((ROOT / file).read_text()):
-            if COMMAND.match(line.strip()):
-                yield from ((file, part) for part in re.split(r"&&|;", line.strip()))
+            if COMMAND.match(line):
+                yield from ((file, part) for part in re.split(r"&&|;", line))
 
 
 def has_flags(help_text: str, words: list):

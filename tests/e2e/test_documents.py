@@ -12,8 +12,14 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def commands(text: str) -> list:
-    """Lines of code, without their comments."""
-    return [re.sub(r" +# .*", "", line) for line in re.findall(r"^ {4}.*$", text, re.MULTILINE)]
+    """Lines of shell, and of what is only indented, without their comments."""
+    lines, language = [], None
+    for line in text.splitlines():
+        if line.startswith("```"):
+            language = line[3:] if language is None else None
+        elif language == "sh" or (language is None and line.startswith("    ")):
+            lines.append(re.sub(r" +# .*", "", line).strip())
+    return lines
 
 
 # Deliberate break: a command, a link or a figure of the table that is changed in one of them.

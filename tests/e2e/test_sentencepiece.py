@@ -66,10 +66,14 @@ def test_texts_are_spelled_as_the_package_does(service, prompt):
     assert any(" " in text for text in texts) and any(any(ord(c) > 0x3000 for c in text) for text in texts)
 
 
-def test_the_prompt_may_come_as_tokens(service):
+# Deliberate break: a text that begins with the space which the library puts before it.
+@pytest.mark.parametrize("prompt", ["吾輩は猫である。", "All human beings are"])
+def test_the_prompt_may_come_as_tokens(service, prompt):
     with Editor(f"ws://{service.address}/pieces") as editor:
         fields = dict(max_tokens=10, temperature=0)
-        assert editor.complete("吾輩は猫である。", **fields).tokens == editor.complete(None, prompt_ids=PIECES.encode("吾輩は猫である。"), **fields).tokens
+        spelled = editor.complete(None, prompt_ids=PIECES.encode(prompt), **fields)
+        assert editor.complete(prompt, **fields).tokens == spelled.tokens
+    assert spelled.started["prompt"] == prompt
 
 
 # The library drops the space at the prompt's end; the model writes it again, and the text goes on after it.

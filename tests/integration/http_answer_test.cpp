@@ -82,6 +82,17 @@ class HttpAnswerTest : public testing::Test {
   }
   void ask() { ask("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); }
 
+  /// More than the system holds for who does not read.
+  void send_more_than_is_kept() {
+    const std::string zeros(64 * 1024, '0');
+    std::size_t sent = 0;
+    ASSERT_TRUE(run_until(io, [&] {
+      beast::error_code full;
+      sent += socket.write_some(asio::buffer(zeros), full);
+      return sent > std::size_t{32} << 20U;
+    }));
+  }
+
   /// All that has come once it ends so.
   std::string receive(const std::string& end) {
     EXPECT_TRUE(run_until(io, [&] {
@@ -154,6 +165,26 @@ TEST_F(HttpAnswerTest, IsToldWhenNobodyWaitsAnyMore) {
   ask();
   socket.close();
   ASSERT_TRUE(run_until(io, [&] { return control.closed == 1; }));
+  ASSERT_TRUE(run_until(io, [&] { return server->connections() == 0; }));
+}
+
+// Deliberate break: a listen() that stops reading when it has read ahead enough.
+TEST_F(HttpAnswerTest, IsToldSoTooWhenMuchWasSentBehindTheRequest) {
+  start();
+  ask();
+  send_more_than_is_kept();
+  socket.close();
+  ASSERT_TRUE(run_until(io, [&] { return control.closed == 1; }));
+}
+
+TEST_F(HttpAnswerTest, IsTheLastOfAConnectionThatSentTooMuchMeanwhile) {
+  start();
+  ask();
+  send_more_than_is_kept();
+  control.give({.head = head(), .piece = "one"});
+  EXPECT_THAT(receive("3\r\none\r\n"), HasSubstr("Connection: close\r\n"));
+  control.give({.piece = "end", .last = true});
+  EXPECT_EQ(receive("0\r\n\r\n"), "3\r\nend\r\n0\r\n\r\n");
   ASSERT_TRUE(run_until(io, [&] { return server->connections() == 0; }));
 }
 

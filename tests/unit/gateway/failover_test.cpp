@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "gateway/relay.hpp"
+#include "proto/limits.hpp"
 #include "tests/unit/gateway/fakes.hpp"
 
 /// A request whose service is lost, fails or falls silent, seen from both sides.
@@ -105,6 +106,27 @@ TEST_F(Failover, AnotherServiceGoesOnAfterTheTokensTheAskerHas) {
   EXPECT_THAT(errors, IsEmpty());
   EXPECT_EQ(observer.moves["lost"], 1);
   EXPECT_EQ(relay.outstanding(one) + relay.outstanding(two), 0U);
+}
+
+// A larger frame would close the service's connection, and with it what all others asked.
+// Deliberate break: no limit in go_on(): the next service is sent 260 KiB.
+TEST_F(Failover, WhatIsMoreThanAFrameMayHoldIsNotMoved) {
+  start({.prompt = std::string(limits::kEditorFrameBytes - 400, 'x'), .n = 32, .max_tokens = 1024});
+  answer(one, Started{.id = id_at(one)});
+  const std::vector<TokenId> most(1023, 50'000);
+  for (int index = 0; index < 32; ++index) {
+    answer(one, Delta{.id = id_at(one), .index = index, .offset = 0, .text = "a", .tokens = most});
+  }
+  lose(one);
+  EXPECT_TRUE(two.sent.empty());
+  for (int index = 0; index < 32; ++index) {
+    EXPECT_THAT(finished[index], ElementsAre(FinishReason::kFailed));
+  }
+  ASSERT_THAT(errors, SizeIs(1));
+  EXPECT_EQ(errors[0].code, ErrorCode::kTooLarge);
+  EXPECT_THAT(errors[0].message, testing::HasSubstr("262144"));
+  EXPECT_TRUE(observer.moves.empty());
+  EXPECT_EQ(relay.live(), 0U);
 }
 
 // Deliberate break: a move() that ends the request when no service is connected.
