@@ -11,7 +11,7 @@ inline void check(const tokenizer::Tokenizer& tokenizer) {
   for (const char* text : {"", "the the  ab\n<x>abab", "caf\u00e9 \u65e5\u672c \xff\xfe", "<|endoftext|>"}) {
     const auto ids = tokenizer.encode(text);
     for (const auto id : ids) require(id >= 0 && id < tokenizer.vocab_size(), "an id is in the vocabulary");
-    require(decode(tokenizer, ids).size() >= ids.size() / 4, "ids have bytes");
+    require(tokenizer.decode(ids).size() >= ids.size() / 4, "ids have bytes");
   }
   require(tokenizer.token_bytes(-1).empty() && tokenizer.token_bytes(tokenizer.vocab_size()).empty(),
           "an id out of range has no bytes");
