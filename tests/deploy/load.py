@@ -11,12 +11,12 @@ sys.path[:0] = [str(TESTS / "chaos"), str(TESTS / "e2e")]
 from writer import Crowd, asks, undisturbed  # noqa: E402
 
 WRITERS = 6
-PAUSE_S = 0.5
+PAUSE_S = 0.2
 
 
 def main():
     doors = sys.argv[1:]
-    requests = asks(12, n=2, max_tokens=60)
+    requests = asks(12, n=2, max_tokens=300)  # so that some are always running
     whole = undisturbed(doors[0], requests)
     crowd = Crowd(doors, requests, writers=WRITERS, rounds=None, pause=PAUSE_S)
     crowd.wait_streaming(2)
