@@ -25,8 +25,8 @@ std::string progress_line(std::string_view title, std::uint64_t done, std::uint6
                           int width) {
   total = std::max<std::uint64_t>(total, 1);
   done = std::min(done, total);
-  const auto figures = fmt::format("{:3}%  {} of {} {}", done * 100 / total, done / unit.size,
-                                   total / unit.size, unit.name);
+  const auto figures =
+      fmt::format("{:3}%  {} of {} {}", done * 100 / total, done / unit.size, total / unit.size, unit.name);
   const int room = width - static_cast<int>(title.size() + figures.size()) - 5;  // brackets, spaces
   auto line = room < 4
                   ? fmt::format("{} {}", title, figures)

@@ -57,11 +57,8 @@ class Editor : public net::WsClientEvents {
 
   void ask(const std::string& pace, int tokens, int n = 1) {
     waits_ = true;
-    client_.send(proto::to_json(proto::ClientFrame(proto::Suggest{.id = "a",
-                                                                  .prompt = pace,
-                                                                  .n = n,
-                                                                  .max_tokens = tokens,
-                                                                  .deadline = std::chrono::minutes(10)})));
+    client_.send(proto::to_json(proto::ClientFrame(proto::Suggest{
+        .id = "a", .prompt = pace, .n = n, .max_tokens = tokens, .deadline = std::chrono::minutes(10)})));
   }
 
  private:

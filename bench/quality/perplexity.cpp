@@ -1,7 +1,6 @@
 // What a number format costs: a model's perplexity on a text in fp32 and in int8 (or bf16).
 //
 //     perplexity MODEL TEXT [WINDOW [TOKENS [DTYPE]]]
-#include "model-service/gpt2/cpu_model.hpp"
 #include "model-service/gpt2/perplexity.hpp"
 
 #include <cstdio>
@@ -12,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "model-service/gpt2/cpu_model.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace {

@@ -16,8 +16,7 @@ std::string loading(std::uint64_t done, std::uint64_t total, int width) {
 // Deliberate break: the figures' width left out of the room for the bar.
 TEST(ProgressLine, FillsTheTerminalAndNoMore) {
   EXPECT_EQ(loading(0, 200 * kMiB, 49), "loading [                    ]   0%  0 of 200 MB");
-  EXPECT_EQ(loading(100 * kMiB, 200 * kMiB, 51),
-            "loading [==========          ]  50%  100 of 200 MB");
+  EXPECT_EQ(loading(100 * kMiB, 200 * kMiB, 51), "loading [==========          ]  50%  100 of 200 MB");
   for (int width = 0; width < 120; ++width) {
     EXPECT_LT(loading(200 * kMiB, 200 * kMiB, width).size(), std::max(width, 1));
   }

@@ -18,8 +18,8 @@ std::filesystem::path folder() {
   return recorded::source_path("tests/data/sentencepiece");
 }
 
-// Deliberate break: a decode() that puts the pieces' bytes together, with the space that the library put before
-// the text.
+// Deliberate break: a decode() that puts the pieces' bytes together, with the space that the library put
+// before the text.
 TEST(SentencePiece, ReadsAndSpellsAsTheReferenceDoes) {
   const auto tokenizer = load_tokenizer(folder());
   std::ifstream file(folder() / "encodings.jsonl");
