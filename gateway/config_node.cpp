@@ -45,6 +45,7 @@ long Node::number(long least, long most) const {
 std::vector<Node> Node::items(std::string_view expected) const {
   if (!value_.is_array()) fail(expected);
   std::vector<Node> nodes;
+  nodes.reserve(value_.size());
   for (std::size_t i = 0; i < value_.size(); ++i) {
     nodes.emplace_back(file_, fmt::format("{}[{}]", path_, i), value_[i]);
   }

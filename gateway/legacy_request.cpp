@@ -67,7 +67,7 @@ std::string text_or_nothing(const Json& message, const char* field) {
 }
 
 LegacyMessage parse_request(const Json& message, const Router& router) {
-  const LegacyInvalid invalid{text_or_nothing(message, "prompt")};
+  LegacyInvalid invalid{text_or_nothing(message, "prompt")};
   LegacyRequest request;
   request.prompt = strip(invalid.prompt);
   Numbers numbers{message};

@@ -42,7 +42,7 @@ void LegacySession::leave(const std::shared_ptr<net::WebSocketPeer>& socket) {
 void LegacySession::on_message(std::string_view text) {
   auto message = parse_legacy(text, router_);
   if (auto* request = std::get_if<LegacyRequest>(&message)) {
-    start(std::move(*request));
+    start(*request);
   } else if (std::holds_alternative<LegacyCancel>(message)) {
     stop();
   } else if (const auto* invalid = std::get_if<LegacyInvalid>(&message)) {
@@ -50,7 +50,7 @@ void LegacySession::on_message(std::string_view text) {
   }
 }
 
-void LegacySession::start(LegacyRequest request) {
+void LegacySession::start(const LegacyRequest& request) {
   stop();
   const auto number = ++request_;
   prompt_ = request.prompt;
@@ -71,6 +71,7 @@ void LegacySession::show(const LegacyAnswer& answer) {
   if (answer.state == LegacyAnswer::State::kFailed) return say(prompt_, {kFailed});
   const bool final = answer.state == LegacyAnswer::State::kCompleted;
   std::vector<std::string> texts;
+  texts.reserve(answer.raw.size());
   for (std::size_t i = 0; i < answer.raw.size(); ++i) {
     texts.push_back(clean_text(answer.raw[i], !answer.ended[i] && !final));
   }

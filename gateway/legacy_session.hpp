@@ -36,7 +36,7 @@ class LegacySession {
   void on_message(std::string_view text);
 
  private:
-  void start(LegacyRequest request);
+  void start(const LegacyRequest& request);
   void stop();
   void show(const LegacyAnswer& answer);
   void say(const std::string& prompt, const std::vector<std::string>& texts);

@@ -41,7 +41,7 @@ void run(int argc, char** argv) {
     for (const auto& [name, measure] : kParts) names += " " + name;
     throw std::runtime_error("expected one of" + names);
   }
-  std::cout << part->second(parse(argc, argv)).dump() << std::endl;
+  std::cout << part->second(parse(argc, argv)).dump() << '\n';
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ double read_bandwidth(int threads) {
     const auto* words = reinterpret_cast<const std::uint64_t*>(all) + t * share;
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < share; ++i) sum += words[i];
-    sums[t * 8] = sum;
+    sums[static_cast<std::size_t>(t) * 8] = sum;
   });
   if (sums[0] == 0) std::abort();  // so that the sums are computed
   return static_cast<double>(384 * kMiB) / ms / 1e6;

@@ -140,7 +140,7 @@ void run(const Options& options) {
   Suggestions suggestions(*model, options);
   for (int i = 0; i < 3; ++i) suggestions.step();
   if (options.wait) {
-    std::cout << "ready" << std::endl;
+    std::cout << "ready\n" << std::flush;
     std::string line;
     std::getline(std::cin, line);
   }

@@ -29,9 +29,9 @@ inline double perplexity(engine::StepModel& model, std::span<const engine::Token
     std::vector<engine::StepSlice> slices;
     slices.reserve(static_cast<std::size_t>(windows));
     for (int w = 0; w < windows; ++w) {
-      slices.push_back({.tokens = tokens.subspan(w * window + position, 1),
+      slices.push_back({.tokens = tokens.subspan(static_cast<std::size_t>(w) * window + position, 1),
                         .first_position = position,
-                        .blocks = std::span(table).subspan(w * blocks, blocks),
+                        .blocks = std::span(table).subspan(static_cast<std::size_t>(w) * blocks, blocks),
                         .wants_logits = true});
     }
     const auto logits = model.step(slices).logits;

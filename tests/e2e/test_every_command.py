@@ -63,6 +63,12 @@ NOT_RUN = {
         "ninja -C build/release perplexity",
         "ninja -C build/release profile_step",
         "ninja -C build/release profile_floor && build/release/bin/profile_floor 2",
+        "cmake --build --preset release --target gpu_figures",
+    ],
+    "it takes minutes, and nvcc": ["make gpu"],
+    "it needs a GPU, or minutes for a rehearsal": [
+        *("bench/gpu/gather", "bench/gpu/run", "bench/gpu/run OUT", "bench/gpu/run OUT --device emulated"),
+        "build/release/bin/gpu_figures decode --model build/models/gpt2-medium-random --library build/release/bin/libinkfleet_gpu.so",
     ],
     "it takes minutes, and clang": [
         *("make fuzz", "make tidy", "make tidy-changed", "FUZZ_CPU_SECONDS=600 scripts/fuzz build/fuzz/bin"),
