@@ -8,6 +8,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <cstdio>
+#include <exception>
 #include <functional>
 #include <optional>
 
@@ -107,7 +109,7 @@ void serve(const std::function<Config()>& load) {
 }  // namespace
 }  // namespace inkfleet::gateway
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using namespace inkfleet;
   net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
   program.cli().footer(gateway::kFooter);
@@ -127,4 +129,7 @@ int main(int argc, char** argv) {
     return config;
   };
   return program.run(argc, argv, [&] { gateway::serve(load); });
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "error: %s\n", error.what());
+  return 1;
 }

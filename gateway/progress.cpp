@@ -63,6 +63,7 @@ proto::Suggest Progress::rest(const proto::Suggest& suggest, std::chrono::millis
 std::vector<proto::Cancel> Progress::cancels(const std::string& id) const {
   if (all_cancelled_) return {{.id = id, .index = {}}};
   std::vector<proto::Cancel> cancels;
+  cancels.reserve(cancelled_.size());
   for (const int index : cancelled_) cancels.push_back({.id = id, .index = index});
   return cancels;
 }
