@@ -1,7 +1,6 @@
 #include "model-service/gpu/cuda/runner.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace inkfleet::gpu {
 namespace {
@@ -114,7 +113,7 @@ Runner::Wanted Runner::send(std::span<const inkfleet_gpu_slice> slices,
                             std::span<const inkfleet_gpu_draw> draws, int rows) {
   std::byte* const base = step_on_host_.data();
   const std::size_t wanted_at = aligned(plan_.write(slices, rows, base));
-  std::memcpy(base + wanted_at, wanted_.data(), wanted_.size() * sizeof(int));
+  std::copy(wanted_.begin(), wanted_.end(), reinterpret_cast<int*>(base + wanted_at));
   const std::size_t draws_at = wanted_at + aligned(wanted_.size() * sizeof(int));
   auto* const to = reinterpret_cast<Draw*>(base + draws_at);
   for (std::size_t i = 0; i < draws.size(); ++i) {

@@ -99,7 +99,7 @@ std::size_t StepPlan::write(std::span<const inkfleet_gpu_slice> slices, int rows
   group_slices(slices);
   for (int chunk = chunk_for_an_even_load(slices); !cut(slices, chunk); chunk *= 2) {
   }
-  number_parts(rows);
+  number_parts();
   const int tables = slices.empty() ? 0 : table_.back() + shape_.blocks_for(end_position(slices.back()));
   return static_cast<std::size_t>(reinterpret_cast<std::byte*>(view_.tables + tables) - base);
 }
@@ -123,7 +123,7 @@ void StepPlan::write_rows(std::span<const inkfleet_gpu_slice> slices, int rows) 
     std::copy(slice.blocks, slice.blocks + blocks, view_.tables + table);
     table += blocks;
   }
-  for (; row < rows; ++row) {
+  for (text_rows_ = row; row < rows; ++row) {
     view_.tokens[row] = 0;
     view_.positions[row] = 0;
     view_.slots[row] = kv_blocks_ << shape_.block_shift;
@@ -200,8 +200,7 @@ int StepPlan::chunk_for_an_even_load(std::span<const inkfleet_gpu_slice> slices)
 bool StepPlan::cut(std::span<const inkfleet_gpu_slice> slices, int chunk) {
   *view_.item_count = 0;
   parts_ = 0;
-  const int rows = first_row_.empty() ? 0 : first_row_.back() + slices.back().token_count;
-  std::fill(view_.parts, view_.parts + rows, RowParts{});
+  std::fill(view_.parts, view_.parts + text_rows_, RowParts{});
   for (const Group& group : groups_) {
     const int leader = group.leader;
     if (is_decoding(slices[leader])) {
@@ -256,10 +255,9 @@ void StepPlan::add_items(std::span<const int> rows, int table, int from, int to,
   }
 }
 
-void StepPlan::number_parts(int rows) {
+void StepPlan::number_parts() {
   int next = 0;
-  const int used = first_row_.empty() ? 0 : rows;
-  for (int row = 0; row < used; ++row) {
+  for (int row = 0; row < text_rows_; ++row) {
     view_.parts[row].first = next;
     next += view_.parts[row].count;
   }

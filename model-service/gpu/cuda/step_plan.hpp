@@ -52,7 +52,7 @@ class StepPlan {
   void group_slices(std::span<const inkfleet_gpu_slice> slices);
   int group_of(std::span<const inkfleet_gpu_slice> slices, int slice);
   void place_members();
-  void number_parts(int rows);
+  void number_parts();
   [[nodiscard]] int chunk_for_an_even_load(std::span<const inkfleet_gpu_slice> slices) const;
   bool cut(std::span<const inkfleet_gpu_slice> slices, int chunk);
   void cut_group(std::span<const inkfleet_gpu_slice> slices, const Group& group, int chunk);
@@ -72,6 +72,7 @@ class StepPlan {
   std::vector<int> members_;    ///< slices by group
   std::vector<int> first_row_;  ///< of slices
   std::vector<int> table_;      ///< of slices, where it begins
+  int text_rows_ = 0;           ///< that are of slices
   int parts_ = 0;               ///< of all rows
 };
 
