@@ -7,6 +7,12 @@
 namespace inkfleet::engine::testing {
 namespace {
 
+ModelShape shape_for(const std::vector<std::string>& words) {
+  auto shape = Bench::default_shape();
+  shape.vocab_size += static_cast<int>(words.size());
+  return shape;
+}
+
 std::map<RequestKey, Transcript> run(Bench& bench, bool draws) {
   bench.model.draws = draws;
   for (const auto& suggest : mixed_requests()) {
@@ -21,8 +27,8 @@ std::map<RequestKey, Transcript> run(Bench& bench, bool draws) {
 TEST(Draws, TheModelsOwnAreTheHosts) {
   const SchedulerOptions options{.max_sequences = 12, .prefill_rows = 16, .prefill_burst = 32};
   const std::vector<std::string> words{"aa", "bcd", "the", "ee"};
-  Bench on_host(Bench::default_shape(), options, words);
-  Bench on_device(Bench::default_shape(), options, words);
+  Bench on_host(shape_for(words), options, words);
+  Bench on_device(shape_for(words), options, words);
   const auto expected = run(on_host, false);
   const auto found = run(on_device, true);
   expect_same_texts(found, expected);
@@ -31,7 +37,7 @@ TEST(Draws, TheModelsOwnAreTheHosts) {
 }
 
 int rows_for(const proto::Suggest& suggest) {
-  Bench bench(Bench::default_shape(), {}, {"the"});
+  Bench bench(shape_for({"the"}), {}, {"the"});
   bench.model.draws = true;
   bench.submit(suggest);
   bench.run();
