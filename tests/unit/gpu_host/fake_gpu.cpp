@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "model-service/gpu/gpu_abi.h"
@@ -32,7 +33,7 @@ struct Fake {
   std::map<std::string, Order> orders;
   int kv_blocks = 512;
   bool nonsense = false;
-  int open = 0;
+  std::set<inkfleet_gpu*> open;  ///< kept here, so that what is never closed on purpose is no leak
   int tensors = 0;
   long long bytes = 0;
   int max_rows = 0;
@@ -57,7 +58,7 @@ struct Fake {
 };
 
 Fake& fake() {
-  static Fake instance;
+  static Fake& instance = *new Fake;  // which no end of the program takes away
   return instance;
 }
 
@@ -82,7 +83,7 @@ void fake_gpu_draw_nonsense(int on) {
   fake().nonsense = on != 0;
 }
 int fake_gpu_open_count() {
-  return fake().open;
+  return static_cast<int>(fake().open.size());
 }
 int fake_gpu_tensors() {
   return fake().tensors;
@@ -107,7 +108,7 @@ int inkfleet_gpu_describe(int device, inkfleet_gpu_device* described) {
 int inkfleet_gpu_open(int, const inkfleet_gpu_config* config, inkfleet_gpu** gpu) {
   if (const int code = fake().meet("open")) return code;
   *gpu = new inkfleet_gpu{.config = *config, .model = {}};
-  ++fake().open;
+  fake().open.insert(*gpu);
   fake().tensors = 0;
   fake().bytes = 0;
   fake().logit_rows = 0;
@@ -188,8 +189,8 @@ int inkfleet_gpu_spin(inkfleet_gpu*, unsigned) {
 }
 
 void inkfleet_gpu_close(inkfleet_gpu* gpu) {
+  fake().open.erase(gpu);
   delete gpu;
-  --fake().open;
 }
 
 // ---- the probe
