@@ -30,8 +30,8 @@ net::ClientOptions options_for(const ServiceAddress& service, net::ClientOptions
 
 }  // namespace
 
-WsUpstream::WsUpstream(net::asio::any_io_executor executor, const ServiceAddress& service, ProbeTimes probes,
-                       net::ClientOptions options, Relay& relay, GatewayMetrics& metrics)
+WsUpstream::WsUpstream(const net::asio::any_io_executor& executor, const ServiceAddress& service,
+                       ProbeTimes probes, net::ClientOptions options, Relay& relay, GatewayMetrics& metrics)
     : model_(service.model),
       name_(service.name()),
       relay_(relay),

@@ -16,7 +16,7 @@ namespace inkfleet::gateway {
 class WsUpstream : public Upstream, private net::WsClientEvents {
  public:
   /// Host and name in `options` are the service's.
-  WsUpstream(net::asio::any_io_executor executor, const ServiceAddress& service, ProbeTimes probes,
+  WsUpstream(const net::asio::any_io_executor& executor, const ServiceAddress& service, ProbeTimes probes,
              net::ClientOptions options, Relay& relay, GatewayMetrics& metrics);
 
   void start() { client_.start(); }

@@ -1,5 +1,7 @@
 // inkfleet-generate: suggestions for one prompt, on the terminal, without a server.
 
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <map>
 #include <random>
@@ -120,11 +122,14 @@ void run(GenerateFlags& flags) {
 }  // namespace
 }  // namespace inkfleet::service
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using namespace inkfleet;
   net::Program program("inkfleet-generate", "Writes suggestions for one prompt.");
   program.flags().log_level = "warn";
   service::GenerateFlags flags;
   service::add_options(program.cli(), flags);
   return program.run(argc, argv, [&] { service::run(flags); });
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "error: %s\n", error.what());
+  return 1;
 }

@@ -41,7 +41,7 @@ class AnswerWriter {
  private:
   static constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
   static constexpr std::size_t kRead = 4096;
-  static constexpr std::size_t kReadAhead = 16 * 1024;
+  static constexpr std::size_t kReadAhead = std::size_t{16} * 1024;
 
   beast::tcp_stream& transport() { return beast::get_lowest_layer(layer_); }
   bool chunked() const { return options_.version >= 11; }

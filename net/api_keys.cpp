@@ -44,7 +44,8 @@ std::string key_form() {
   return fmt::format("{} to {} visible ASCII characters", kApiKeyBytes.min, kApiKeyBytes.max);
 }
 
-/// Empty if it is not base64url; padding may be left out.
+/// Empty if it is not base64url as an encoder writes it, in which one text has one form; padding may be left
+/// out.
 std::string decode_base64url(std::string_view text) {
   std::string coded(text.substr(0, text.find_last_not_of('=') + 1));
   if (coded.find_first_of("+/=") != coded.npos) return {};
@@ -59,7 +60,11 @@ std::string decode_base64url(std::string_view text) {
                       reinterpret_cast<const unsigned char*>(coded.data()), static_cast<int>(coded.size()));
   if (size < 0) return {};
   bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
+  std::string again(coded.size() + 1, '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(again.data()),
+                  reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  again.pop_back();
+  return again == coded ? bytes : std::string();
 }
 
 std::optional<std::string> bearer(std::string_view header) {

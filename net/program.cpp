@@ -137,11 +137,11 @@ void start_log(const std::string& level, const std::string& format) {
 }
 
 void announce_listening(const tcp::endpoint& endpoint) {
-  std::cout << "listening " << to_string(endpoint) << std::endl;
+  std::cout << "listening " << to_string(endpoint) << '\n' << std::flush;
 }
 
 void announce_ready() {
-  std::cout << "ready" << std::endl;
+  std::cout << "ready" << '\n' << std::flush;
   notify_supervisor("READY=1");
 }
 

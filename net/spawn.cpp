@@ -19,9 +19,10 @@ void log_failure(const std::string& name, const std::exception_ptr& failure) {
 
 }  // namespace
 
-void spawn(asio::any_io_executor executor, std::string name, asio::awaitable<void> work, OnFailure on_failure,
-           std::function<void()> on_end) {
-  auto ended = [name = std::move(name), on_failure, on_end = std::move(on_end)](std::exception_ptr failure) {
+void spawn(const asio::any_io_executor& executor, std::string name, asio::awaitable<void> work,
+           OnFailure on_failure, std::function<void()> on_end) {
+  auto ended = [name = std::move(name), on_failure,
+                on_end = std::move(on_end)](const std::exception_ptr& failure) {
     if (failure) log_failure(name, failure);
     if (on_end) on_end();
     if (failure && on_failure == OnFailure::kEndProgram) std::rethrow_exception(failure);

@@ -17,7 +17,7 @@ enum class OnFailure {
 /// Starts `work` on `executor`. The only way this project starts a coroutine, so that none ends unheard.
 /// `name` appears in the log; `on_end`, if given, is called on `executor` once it is over, however it ended.
 /// Pass arguments to the coroutine, not captures of a temporary lambda: those die at the first suspension.
-void spawn(asio::any_io_executor executor, std::string name, asio::awaitable<void> work,
+void spawn(const asio::any_io_executor& executor, std::string name, asio::awaitable<void> work,
            OnFailure on_failure = OnFailure::kEndTask, std::function<void()> on_end = {});
 
 }  // namespace inkfleet::net

@@ -28,7 +28,7 @@ void check_below(const char* what, int limit, std::int32_t found) {
 void check_slices(const ModelShape& shape, std::span<const StepSlice> slices) {
   for (const StepSlice& slice : slices) {
     const int last = slice.first_position + static_cast<int>(slice.tokens.size()) - 1;
-    const auto blocks = static_cast<std::size_t>(last / shape.block_tokens + 1);
+    const auto blocks = static_cast<std::size_t>(last / shape.block_tokens) + 1;
     check_extent(shape, slice, last, blocks);
     for (const TokenId token : slice.tokens) check_below("tokens", shape.vocab_size, token);
     for (const BlockId block : slice.blocks.first(blocks)) check_below("blocks", shape.kv_blocks, block);

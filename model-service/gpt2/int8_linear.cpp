@@ -32,8 +32,8 @@ struct Layout {
   Layout(Byte* packed, int in, int out)
       : panels(packed),
         sums(packed + panel_count(out) * panel_bytes(in)),
-        scales(sums + panel_count(out) * kPanelColumns * sizeof(std::int32_t)),
-        bias(scales + panel_count(out) * kPanelColumns * sizeof(float)) {}
+        scales(sums + static_cast<std::size_t>(panel_count(out)) * kPanelColumns * sizeof(std::int32_t)),
+        bias(scales + static_cast<std::size_t>(panel_count(out)) * kPanelColumns * sizeof(float)) {}
 };
 
 /// One panel's weights as floats, [in][kPanelColumns]; 0 for columns that are not there.
@@ -51,7 +51,8 @@ void gather_adjacent(const WeightSource& source, int first, std::vector<float>& 
   const int columns = std::min(kPanelColumns, source.out - first);
   panel.assign(static_cast<std::size_t>(source.in) * kPanelColumns, 0.0F);
   for (int i = 0; i < source.in; ++i) {
-    std::copy_n(source.weights + i * source.in_stride + first, columns, panel.data() + i * kPanelColumns);
+    std::copy_n(source.weights + i * source.in_stride + first, columns,
+                panel.data() + std::ptrdiff_t{i} * kPanelColumns);
   }
 }
 
@@ -77,7 +78,7 @@ void pack_panel(const WeightSource& source, int weight_limit, int panel, std::ve
 
   float largest[kPanelColumns] = {};
   for (int i = 0; i < source.in; ++i) {
-    float* row = weights.data() + i * kPanelColumns;
+    float* row = weights.data() + std::ptrdiff_t{i} * kPanelColumns;
     const float factor = source.input_factor == nullptr ? 1.0F : source.input_factor[i];
     for (int c = 0; c < kPanelColumns; ++c) {
       row[c] *= factor;
@@ -93,10 +94,11 @@ void pack_panel(const WeightSource& source, int weight_limit, int panel, std::ve
   }
   auto* lanes = reinterpret_cast<std::uint32_t*>(to.panels + panel * panel_bytes(source.in));
   for (int i = 0; i < round_up(source.in, kLaneDepth); ++i) {
-    if (i % kLaneDepth == 0) std::fill_n(lanes + i / kLaneDepth * kPanelColumns, kPanelColumns, 0U);
+    if (i % kLaneDepth == 0)
+      std::fill_n(lanes + std::ptrdiff_t{i / kLaneDepth} * kPanelColumns, kPanelColumns, 0U);
     if (i >= source.in) continue;
-    put_row(weights.data() + i * kPanelColumns, inverse, i % kLaneDepth,
-            lanes + i / kLaneDepth * kPanelColumns, sums);
+    put_row(weights.data() + std::ptrdiff_t{i} * kPanelColumns, inverse, i % kLaneDepth,
+            lanes + std::ptrdiff_t{i / kLaneDepth} * kPanelColumns, sums);
   }
 }
 

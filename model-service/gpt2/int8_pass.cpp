@@ -85,14 +85,16 @@ void Int8Pass::normalise(Team::Worker& worker, const LayerNorm& norm, std::span<
     float* h = h_.data() + static_cast<std::ptrdiff_t>(i) * width;
     kernels().layer_norm(x_ + row * width, norm.weight.data(), norm.bias.data(), config_.layer_norm_epsilon,
                          width, h);
-    scales_[i] = int8_kernels().quantize_row(h, width, quantized_.data() + i * quantized_stride(width));
+    scales_[i] = int8_kernels().quantize_row(h, width,
+                                             quantized_.data() + std::ptrdiff_t{i} * quantized_stride(width));
   });
 }
 
 void Int8Pass::quantize(Team::Worker& worker, const float* from, int width) {
   worker.share(rows_, [&](int row) {
-    scales_[row] = int8_kernels().quantize_row(from + static_cast<std::ptrdiff_t>(row) * width, width,
-                                               quantized_.data() + row * quantized_stride(width));
+    scales_[row] =
+        int8_kernels().quantize_row(from + static_cast<std::ptrdiff_t>(row) * width, width,
+                                    quantized_.data() + std::ptrdiff_t{row} * quantized_stride(width));
   });
 }
 
@@ -124,13 +126,15 @@ void Int8Pass::multiply(Team::Worker& worker, const Product& product) {
       float* scratch = scratch_of(worker);
       linear.multiply(rows, panel, next, scratch, kPanelColumns);
       for (int r = 0; r < product.rows; ++r) {
-        kernels().add(product.out + r * linear.outputs() + first, scratch + r * kPanelColumns, columns);
+        kernels().add(product.out + std::ptrdiff_t{r} * linear.outputs() + first,
+                      scratch + std::ptrdiff_t{r} * kPanelColumns, columns);
       }
       return;
     }
     linear.multiply(rows, panel, next, product.out + first, linear.outputs());
     if (product.then == Then::kStore) return;
-    for (int r = 0; r < product.rows; ++r) activate(product.out + r * linear.outputs() + first, columns);
+    for (int r = 0; r < product.rows; ++r)
+      activate(product.out + std::ptrdiff_t{r} * linear.outputs() + first, columns);
   });
 }
 

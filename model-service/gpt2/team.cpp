@@ -72,7 +72,7 @@ struct Team::Barrier {
 
 Team::Team(int threads)
     : threads_(threads),
-      ranges_(std::make_unique<Range[]>(2 * threads)),
+      ranges_(std::make_unique<Range[]>(std::size_t{2} * threads)),
       barrier_(std::make_unique<Barrier>()) {}
 
 Team::~Team() = default;

@@ -86,8 +86,8 @@ class Uploader {
     };
     send_part(INKFLEET_GPU_LN_1_WEIGHT, "ln_1.weight", {width});
     send_part(INKFLEET_GPU_LN_1_BIAS, "ln_1.bias", {width});
-    send_part(INKFLEET_GPU_ATTN_C_ATTN_WEIGHT, "attn.c_attn.weight", {width, 3 * width});
-    send_part(INKFLEET_GPU_ATTN_C_ATTN_BIAS, "attn.c_attn.bias", {3 * width});
+    send_part(INKFLEET_GPU_ATTN_C_ATTN_WEIGHT, "attn.c_attn.weight", {width, std::int64_t{3} * width});
+    send_part(INKFLEET_GPU_ATTN_C_ATTN_BIAS, "attn.c_attn.bias", {std::int64_t{3} * width});
     send_part(INKFLEET_GPU_ATTN_C_PROJ_WEIGHT, "attn.c_proj.weight", {width, width});
     send_part(INKFLEET_GPU_ATTN_C_PROJ_BIAS, "attn.c_proj.bias", {width});
     send_part(INKFLEET_GPU_LN_2_WEIGHT, "ln_2.weight", {width});

@@ -192,7 +192,8 @@ int StepPlan::chunk_for_an_even_load(std::span<const inkfleet_gpu_slice> slices)
   for (const inkfleet_gpu_slice& slice : slices) {
     keys += std::int64_t{end_position(slice)} * ((slice.token_count + kItemRows - 1) / kItemRows);
   }
-  const std::int64_t even = keys * shape_.config.heads / (kItemsPerMultiprocessor * multiprocessors_);
+  const std::int64_t even =
+      keys * shape_.config.heads / (std::int64_t{kItemsPerMultiprocessor} * multiprocessors_);
   return static_cast<int>(even / kFewestKeys + 1) * kFewestKeys;
 }
 
