@@ -107,7 +107,6 @@ class PassOf : public Pass {
  private:
   static constexpr cudaDataType kType = std::is_same_v<T, __half> ? CUDA_R_16F : CUDA_R_16BF;
   static constexpr int kEmbedThreads = 128;
-  static constexpr int kAttentionBlocks = 4;  // of a multiprocessor
 
   const T* matrix(inkfleet_gpu_tensor tensor, int layer = 0) const {
     return static_cast<const T*>(weights_.matrix(tensor, layer));

@@ -11,15 +11,31 @@ namespace {
 
 using namespace testing;
 
+/// Rows of logits as the head leaves them: each filled up, here with what must not be looked at.
+struct PaddedRows {
+  PaddedRows(const std::vector<float>& logits, int vocab)
+      : stride((vocab + kLogitsOfLoad - 1) / kLogitsOfLoad * kLogitsOfLoad) {
+    std::vector<float> padded;
+    for (auto row = logits.begin(); row != logits.end(); row += vocab) {
+      padded.insert(padded.end(), row, row + vocab);
+      padded.resize(padded.size() + stride - vocab, NAN);
+    }
+    on_device = to_device(padded);
+  }
+
+  int stride;
+  DeviceArray<float> on_device;
+};
+
 class Sampling : public KernelTest {
  protected:
   /// Draws from rows [n, vocab] of logits, and compares.
   void expect_samplers_tokens(const std::string& what, const std::vector<float>& logits, int vocab,
                               const std::vector<Draw>& draws) {
-    const auto logits_on_device = to_device(logits);
+    const PaddedRows rows(logits, vocab);
     const auto draws_on_device = to_device(draws);
     const DeviceArray<int> drawn(static_cast<std::int64_t>(draws.size()));
-    launch_(sample, static_cast<unsigned>(draws.size()), kSampleThreads, logits_on_device.data(), vocab,
+    launch_(sample, static_cast<unsigned>(draws.size()), kSampleThreads, rows.on_device.data(), rows.stride,
             vocab, draws_on_device.data(), 0, static_cast<int>(logits.size()) / vocab, drawn.data());
     wait();
     const auto tokens = to_host(drawn);
@@ -52,7 +68,7 @@ class Sampling : public KernelTest {
 };
 
 // The vocabulary of GPT-2, logits as a model has them. Turns red when: a histogram's boundary bin is left
-// out.
+// out; what the lower half of a bin's sum carries over is.
 TEST_F(Sampling, AgreesOnGpt2sVocabulary) {
   constexpr int kVocab = 50257;
   std::vector<float> logits;
@@ -99,11 +115,12 @@ TEST_F(Sampling, DrawsNothingWhereALogitIsNoNumber) {
   for (const float nan : {NAN, -NAN}) {
     auto numbers = random_numbers(kVocab, 12);
     numbers[33] = nan;
-    const auto logits = to_device(numbers);
+    const PaddedRows rows(numbers, kVocab);
     const auto draws =
         to_device(std::vector<Draw>{{.temperature = 0}, {.temperature = 1, .top_p = 0.5, .uniform = 0.3}});
     const auto drawn = to_device(std::vector<int>{5, 5});
-    launch_(sample, 2, kSampleThreads, logits.data(), kVocab, kVocab, draws.data(), 0, 1, drawn.data());
+    launch_(sample, 2, kSampleThreads, rows.on_device.data(), rows.stride, kVocab, draws.data(), 0, 1,
+            drawn.data());
     wait();
     EXPECT_THAT(to_host(drawn), ::testing::ElementsAre(-1, -1));
   }
@@ -112,10 +129,11 @@ TEST_F(Sampling, DrawsNothingWhereALogitIsNoNumber) {
 // Draws of rows that are not at hand are left alone: their logits come later.
 TEST_F(Sampling, LeavesDrawsOfOtherRowsAlone) {
   constexpr int kVocab = 50;
-  const auto logits = to_device(random_numbers(2 * kVocab, 10));
+  const PaddedRows rows(random_numbers(2 * kVocab, 10), kVocab);
   const auto draws = to_device(std::vector<Draw>{{.row = 4}, {.row = 5}, {.row = 6}, {.row = 3}});
   const auto drawn = to_device(std::vector<int>{-1, -1, -1, -1});
-  launch_(sample, 4, kSampleThreads, logits.data(), kVocab, kVocab, draws.data(), 4, 2, drawn.data());
+  launch_(sample, 4, kSampleThreads, rows.on_device.data(), rows.stride, kVocab, draws.data(), 4, 2,
+          drawn.data());
   wait();
   const auto tokens = to_host(drawn);
   EXPECT_GE(tokens[0], 0);

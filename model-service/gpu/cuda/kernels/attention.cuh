@@ -11,6 +11,10 @@ namespace inkfleet::gpu {
 constexpr int kAttentionThreads = 128;
 constexpr int kAttentionWarps = kAttentionThreads / kWarp;
 
+/// Blocks that a multiprocessor runs at the same time, and as many are launched for each: registers are held
+/// to what lets it.
+constexpr int kAttentionBlocks = 4;
+
 /// Vectors of keys, and of values, that a thread has on their way at the same time.
 constexpr int kKeysAhead = 4;
 
@@ -259,7 +263,8 @@ __device__ void prefetch_item(const Attention<T>& a, const AttentionItem& item, 
 /// Blocks share out items times heads; how many items there are is known on the device alone, so that one
 /// graph serves any step.
 template <int kLanes, class T>
-__global__ void __launch_bounds__(kAttentionThreads) attention(Attention<T> a) {
+__global__ void __launch_bounds__(kAttentionThreads, kLanes == kFewestLanes ? kAttentionBlocks : 3)
+    attention(Attention<T> a) {
   __shared__ uint4 memory[sizeof(AttentionShared<kLanes, kItemRows>) / sizeof(uint4) + 1];
   const int work = *a.item_count * a.cache.heads;
   const int first = static_cast<int>(blockIdx.x);

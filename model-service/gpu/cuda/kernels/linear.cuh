@@ -103,26 +103,23 @@ __global__ void __launch_bounds__(kLinearThreads)
   const T* const first = weights + static_cast<std::int64_t>(column) * in;
 
   uint4 loaded[kColumns][kAhead];
-  const auto load = [&](int from) {
+  const auto load = [&](int i, int k) {
 #pragma unroll
     for (int c = 0; c < kColumns; ++c) {
-#pragma unroll
-      for (int i = 0; i < kAhead; ++i) {
-        const int k = from + i * kStride + lane * kVector;
-        const bool exists = column + c < out && k < in;
-        loaded[c][i] =
-            exists ? stream_vector(first + static_cast<std::int64_t>(c) * in + k) : uint4{0, 0, 0, 0};
-      }
+      const bool exists = column + c < out && k < in;
+      loaded[c][i] =
+          exists ? stream_vector(first + static_cast<std::int64_t>(c) * in + k) : uint4{0, 0, 0, 0};
     }
   };
-  load(0);  // weights do not wait for what the kernel before computes
+#pragma unroll
+  for (int i = 0; i < kAhead; ++i) load(i, i * kStride + lane * kVector);
+  // So far: weights do not wait for what the kernel before computes.
   wait_for_previous();
   let_next_start();
   const T* const rows = input.template prepare<kRows>(in);
 
   float sums[kColumns][kRows] = {};
   for (int from = 0; from < in; from += kAhead * kStride) {
-    if (from > 0) load(from);
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) {
       const int k = from + i * kStride + lane * kVector;
@@ -133,6 +130,7 @@ __global__ void __launch_bounds__(kLinearThreads)
         const Vector<T> some{loaded[c][i]};
         for (int j = 0; j < kVector; ++j) w[c][j] = to_float(some.numbers[j]);
       }
+      load(i, k + kAhead * kStride);  // so that as many are on their way all the time
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
         const Vector<T> some{load_vector(rows + r * in + k)};

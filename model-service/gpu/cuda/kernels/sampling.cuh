@@ -17,6 +17,11 @@ constexpr int kBinBits = 10;
 constexpr int kBins = 1 << kBinBits;
 constexpr int kBinsOfWarp = kBins / kSampleWarps;
 
+/// Logits that a thread loads at once, and how many such loads it has on their way at the same time: a row is
+/// gone through six or seven times, each bound by how long a load takes.
+constexpr int kLogitsOfLoad = 4;
+constexpr int kLoadsAhead = 5;
+
 /// What amounts of probability are whole multiples of, so that their sums do not depend on an order.
 constexpr double kUnitsOfProbability = 4611686018427387904.0;  // 2^62
 
@@ -39,8 +44,22 @@ struct Kept {
   }
 };
 
+/// A sum of 64 bits in two halves: to add to one of them in shared memory is one instruction, while for a
+/// whole it is a loop, and nearly all threads add to the same few bins.
+struct Bin {
+  unsigned low, high;
+
+  __device__ unsigned long long sum() const { return static_cast<unsigned long long>(high) << 32 | low; }
+  __device__ void add(unsigned long long amount) {
+    const auto part = static_cast<unsigned>(amount);
+    const unsigned carry = part > ~atomicAdd(&low, part) ? 1 : 0;
+    const unsigned rest = static_cast<unsigned>(amount >> 32) + carry;
+    if (rest != 0) atomicAdd(&high, rest);
+  }
+};
+
 struct SamplingShared {
-  unsigned long long bins[kBins];
+  Bin bins[kBins];
   unsigned long long of_warps[kSampleWarps];
   double sums[kSampleWarps];  ///< of weights, over each warp's stretch of the vocabulary
   unsigned long long best;    ///< key and ~id of the best token
@@ -51,7 +70,7 @@ struct SamplingShared {
 };
 
 struct Row {
-  const float* logits;
+  const float* logits;  ///< 16 bytes aligned, with room for a whole load at the end
   int vocab;
   double peak;
   double temperature;
@@ -59,12 +78,39 @@ struct Row {
   __device__ double weight(float logit) const {
     return exp((static_cast<double>(logit) - peak) / temperature);
   }
-  /// A warp's stretch of the vocabulary: whole warps of ids.
+  /// Ids of a warp's stretch of the vocabulary: whole warps of them.
   __device__ int stretch() const { return (vocab + kSampleThreads - 1) / kSampleThreads * kWarp; }
+  __device__ int end_of(int warp) const {
+    const int end = (warp + 1) * stretch();
+    return end < vocab ? end : vocab;
+  }
 };
 
 __device__ inline unsigned long long larger(unsigned long long a, unsigned long long b) {
   return a > b ? a : b;
+}
+
+/// use(id, logit) for all of a row, by all threads of a block together, in any order.
+template <class Use>
+__device__ void for_each_logit(const float* logits, int vocab, const Use& use) {
+  constexpr int kStride = kSampleThreads * kLogitsOfLoad;
+  for (int from = static_cast<int>(threadIdx.x) * kLogitsOfLoad; from < vocab;
+       from += kLoadsAhead * kStride) {
+    float4 loaded[kLoadsAhead];
+#pragma unroll
+    for (int i = 0; i < kLoadsAhead; ++i) {
+      const int id = from + i * kStride;
+      if (id < vocab) loaded[i] = *reinterpret_cast<const float4*>(logits + id);
+    }
+#pragma unroll
+    for (int i = 0; i < kLoadsAhead; ++i) {
+      const int id = from + i * kStride;
+      if (id < vocab) use(id, loaded[i].x);
+      if (id + 1 < vocab) use(id + 1, loaded[i].y);
+      if (id + 2 < vocab) use(id + 2, loaded[i].z);
+      if (id + 3 < vocab) use(id + 3, loaded[i].w);
+    }
+  }
 }
 
 /// Leaves the best and the lowest of a row in `shared`.
@@ -72,11 +118,11 @@ __device__ inline void find_extremes(const float* logits, int vocab, SamplingSha
   const int thread = static_cast<int>(threadIdx.x);
   unsigned long long best = 0;
   std::uint32_t lowest = 0xffffffffU;
-  for (int id = thread; id < vocab; id += kSampleThreads) {
-    const std::uint32_t key = key_of(logits[id]);
+  for_each_logit(logits, vocab, [&](int id, float logit) {
+    const std::uint32_t key = key_of(logit);
     best = larger(best, static_cast<unsigned long long>(key) << 32 | ~static_cast<std::uint32_t>(id));
     lowest = key < lowest ? key : lowest;
-  }
+  });
   for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
     best = larger(best, __shfl_xor_sync(kAllLanes, best, lanes));
     const std::uint32_t other = __shfl_xor_sync(kAllLanes, lowest, lanes);
@@ -118,7 +164,7 @@ __device__ inline void find_bin(unsigned long long needed, SamplingShared& share
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   unsigned long long sum = 0;
-  for (int i = lane; i < kBinsOfWarp; i += kWarp) sum += shared.bins[warp * kBinsOfWarp + i];
+  for (int i = lane; i < kBinsOfWarp; i += kWarp) sum += shared.bins[warp * kBinsOfWarp + i].sum();
   sum = warp_sum(sum);
   if (lane == 0) shared.of_warps[warp] = sum;
   __syncthreads();
@@ -129,7 +175,7 @@ __device__ inline void find_bin(unsigned long long needed, SamplingShared& share
     for (int from = kBinsOfWarp - kWarp; part >= 0 && bin < 0 && from >= 0; from -= kWarp) {
       const int first = part * kBinsOfWarp + from;
       unsigned long long over = 0;
-      const int found = lane_that_reaches(shared.bins[first + lane], needed - above, &over);
+      const int found = lane_that_reaches(shared.bins[first + lane].sum(), needed - above, &over);
       above += over;
       if (found >= 0) bin = first + found;
     }
@@ -168,20 +214,19 @@ __device__ Kept keep_best(const Row& row, Kept kept, unsigned long long needed, 
   for (;;) {
     const int bits = 32 - __clz(static_cast<int>(high - low));
     const int shift = bits > kBinBits ? bits - kBinBits : 0;
-    for (int i = thread; i < kBins; i += kSampleThreads) shared.bins[i] = 0;
+    for (int i = thread; i < kBins; i += kSampleThreads) shared.bins[i] = {0, 0};
     __syncthreads();
-    for (int id = thread; id < row.vocab; id += kSampleThreads) {
-      const float logit = row.logits[id];
+    for_each_logit(row.logits, row.vocab, [&](int id, float logit) {
       const std::uint32_t key = key_of(logit);
-      if (key < low || key > high || !kept.has(key, id)) continue;
-      atomicAdd(&shared.bins[(key - low) >> shift], amount(logit));
-    }
+      if (key >= low && key <= high && kept.has(key, id))
+        shared.bins[(key - low) >> shift].add(amount(logit));
+    });
     __syncthreads();
     find_bin(needed, shared);
     const int bin = shared.bin;
     if (bin < 0) return kept;  // all together do not reach it, for rounding
     const unsigned long long above = shared.above;
-    const unsigned long long inside = shared.bins[bin];
+    const unsigned long long inside = shared.bins[bin].sum();
     __syncthreads();  // before the next round's bins
     low += static_cast<std::uint32_t>(bin) << shift;
     if (shift > 0 && above + inside == needed) return low > kept.limit ? Kept{low - 1, -1} : kept;
@@ -203,17 +248,38 @@ __device__ Kept keep_best(const Row& row, Kept kept, unsigned long long needed, 
   }
 }
 
+/// use(first, logit) in each lane for the ids first .. first + 31 of a warp's stretch, in ascending order,
+/// until it returns true in all of them; where first + lane is beyond the stretch, the logit is some other.
+/// By one warp.
+template <class Use>
+__device__ void for_each_of_stretch(const Row& row, int warp, const Use& use) {
+  constexpr int kAhead = 8;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int end = row.end_of(warp);
+  for (int from = warp * row.stretch(); from < end; from += kAhead * kWarp) {
+    float loaded[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int id = from + i * kWarp + lane;
+      loaded[i] = row.logits[id < end ? id : 0];
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      if (from + i * kWarp >= end || use(from + i * kWarp, loaded[i])) return;
+    }
+  }
+}
+
 /// The sum of what is kept; leaves each warp's in `shared`.
 __device__ inline double weigh(const Row& row, Kept kept, SamplingShared& shared) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int begin = warp * row.stretch();
-  const int end = begin + row.stretch() < row.vocab ? begin + row.stretch() : row.vocab;
+  const int end = row.end_of(warp);
   double sum = 0.0;
-  for (int id = begin + lane; id < end; id += kWarp) {
-    const float logit = row.logits[id];
-    if (kept.has(key_of(logit), id)) sum += row.weight(logit);
-  }
+  for_each_of_stretch(row, warp, [&](int first, float logit) {
+    if (first + lane < end && kept.has(key_of(logit), first + lane)) sum += row.weight(logit);
+    return false;
+  });
   sum = warp_sum(sum);
   __syncthreads();  // who still reads the last sums
   if (lane == 0) shared.sums[warp] = sum;
@@ -236,29 +302,32 @@ __device__ inline int draw_token(const Row& row, Kept kept, double target, const
     before = sum;
     sum += shared.sums[i];
   }
-  const int begin = stretch * row.stretch();
-  const int end = begin + row.stretch() < row.vocab ? begin + row.stretch() : row.vocab;
-  int last = 0;
-  for (int from = begin; from < end; from += kWarp) {
-    const int id = from + lane;
-    const float logit = row.logits[id < row.vocab ? id : 0];
-    const double weight = id < end && kept.has(key_of(logit), id) ? row.weight(logit) : 0.0;
+  const int end = row.end_of(stretch);
+  int token = 0;
+  for_each_of_stretch(row, stretch, [&](int first, float logit) {
+    const bool is_kept = first + lane < end && kept.has(key_of(logit), first + lane);
+    if (__ballot_sync(kAllLanes, is_kept) == 0) return false;
+    const double weight = is_kept ? row.weight(logit) : 0.0;
     double up_to = weight;
     for (int lanes = 1; lanes < kWarp; lanes *= 2) {
       const double other = __shfl_up_sync(kAllLanes, up_to, lanes);
       if (lane >= lanes) up_to += other;
     }
     const unsigned exceeds = __ballot_sync(kAllLanes, weight > 0.0 && before + up_to > target);
-    if (exceeds != 0) return from + __ffs(static_cast<int>(exceeds)) - 1;
     const unsigned drawable = __ballot_sync(kAllLanes, weight > 0.0);
-    if (drawable != 0) last = from + kWarp - 1 - __clz(static_cast<int>(drawable));
+    if (exceeds != 0) {
+      token = first + __ffs(static_cast<int>(exceeds)) - 1;
+    } else if (drawable != 0) {
+      token = first + kWarp - 1 - __clz(static_cast<int>(drawable));
+    }
     before += __shfl_sync(kAllLanes, up_to, kWarp - 1);
-  }
-  return last;
+    return exceeds != 0;
+  });
+  return token;
 }
 
-/// One block a draw. `logits` [row_count, stride] are those of rows first_row and on; draws of other rows are
-/// left alone. Where a logit is no number, -1 is drawn.
+/// One block a draw. `logits` [row_count, stride] are those of rows first_row and on, stride a multiple of
+/// kLogitsOfLoad; draws of other rows are left alone. Where a logit is no number, -1 is drawn.
 __global__ void __launch_bounds__(kSampleThreads)
     sample(const float* logits, int stride, int vocab, const Draw* draws, int first_row, int row_count,
            int* drawn) {
