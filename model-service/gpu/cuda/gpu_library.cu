@@ -1,6 +1,8 @@
 // The library's door: what gpu_abi.h offers.
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -15,7 +17,7 @@ using namespace inkfleet::gpu;
 constexpr std::uint64_t kNanosecondsOfMillisecond = 1'000'000;
 
 /// Since Hopper a kernel may start while the one before it ends.
-constexpr int kCanOverlap = 9;
+constexpr int kOverlaps = 9;
 
 /// Of a step; beyond, what is counted from them no longer fits into an int.
 constexpr int kMostRows = 1 << 16;
@@ -25,6 +27,16 @@ cudaDeviceProp properties_of(int device) {
   check(cudaSetDevice(device));
   check(cudaGetDeviceProperties(&properties, device));
   return properties;
+}
+
+/// The device and the code must both be of an architecture that has programmatic dependent launch: what was
+/// compiled for an older one runs on Hopper too, but does not wait (wait_for_previous() is nothing in it).
+bool can_overlap(const cudaDeviceProp& properties) {
+  cudaFuncAttributes attributes{};
+  check(cudaFuncGetAttributes(&attributes, spin));
+  const char* const wish = std::getenv("INKFLEET_GPU_OVERLAP");
+  return properties.major >= kOverlaps && attributes.ptxVersion >= 10 * kOverlaps &&
+         (wish == nullptr || std::strcmp(wish, "0") != 0);
 }
 
 /// What `work` throws, as a code; false is a caller's mistake.
@@ -101,7 +113,7 @@ int inkfleet_gpu_plan(inkfleet_gpu* gpu, int max_rows, std::int64_t kv_bytes, in
     check(cudaSetDevice(gpu->number));
     gpu->weights.finish();
     gpu->runner.reset();
-    const Device device{gpu->properties.multiProcessorCount, gpu->properties.major >= kCanOverlap};
+    const Device device{gpu->properties.multiProcessorCount, can_overlap(gpu->properties)};
     gpu->runner = std::make_unique<Runner>(gpu->shape, gpu->weights, gpu->cublas, device, max_rows, kv_bytes,
                                            gpu->stream);
     *kv_blocks = gpu->runner->kv_blocks();

@@ -43,7 +43,9 @@ void Graphs::record(cudaStream_t stream, int max_rows, const std::function<int(i
     if (by_size_.contains(rows)) continue;
     launch(rows);
     check(cudaStreamSynchronize(stream));
-    by_size_.emplace(rows, Executable(record_one(stream, rows, launch), cudaGraphExecDestroy));
+    const auto place =
+        by_size_.emplace(rows, Executable(record_one(stream, rows, launch), cudaGraphExecDestroy)).first;
+    check(cudaGraphUpload(place->second.get(), stream));  // else the first launch would do it
   }
 }
 

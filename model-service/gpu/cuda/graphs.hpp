@@ -15,7 +15,7 @@ class Graphs {
  public:
   /// Records `launch(rows)` for sizes up to `max_rows`, each after having run it once, as libraries that load
   /// code at their first call need. `prepare` says how many rows a size really has, and makes ready to run
-  /// that. Other threads may use the device meanwhile.
+  /// that, and whatever else steps of that size call. Other threads may use the device meanwhile.
   void record(cudaStream_t stream, int max_rows, const std::function<int(int size)>& prepare,
               const std::function<void(int rows)>& launch);
 

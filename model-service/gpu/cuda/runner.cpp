@@ -38,7 +38,9 @@ Runner::Runner(const ModelShape& shape, const Weights& weights, const Cublas& cu
   take_cache(kv_bytes);
   const auto prepare = [this](int rows) {
     const int filled = pass_->filled_rows(rows);
-    send({}, {}, filled);  // a step of nothing
+    send({}, {}, filled);                                                   // a step of nothing
+    const int* const first_rows = plan_.view(step_.data(), filled).tokens;  // zeros
+    pass_->run_head(first_rows, std::min(filled, kHeadRows), filled);
     stream_.wait();
     return filled;
   };

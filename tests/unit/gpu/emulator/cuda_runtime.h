@@ -1,8 +1,9 @@
 // As much of CUDA as model-service/gpu needs, on a CPU: for tests of kernels on machines without a GPU. A
 // grid's blocks run one after another, a block's threads as fibers that change at __syncthreads() and at what
-// a warp does together. Every second block runs its threads from the last to the first: who relies on an
-// order is found out. Memory of the device is memory of the host, filled with NaNs, with an end that
-// AddressSanitizer, or a guard looked at when it is freed, watches.
+// a warp does together. Blocks take turns at four orders: threads from the first to the last or back, all of
+// them to the next such place or each warp as far as it gets alone: who relies on an order is found out.
+// Memory of the device is memory of the host, filled with NaNs, with an end that AddressSanitizer, or a guard
+// looked at when it is freed, watches.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +19,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __shared__ static
+#define __shared__ static __attribute__((section("inkfleet_shared")))
 #define __launch_bounds__(...)
 
 struct alignas(16) uint4 {
@@ -102,6 +103,12 @@ inline int __popc(unsigned x) {
 }
 inline float rsqrtf(float x) {
   return 1.0F / std::sqrt(x);
+}
+
+template <class Kernel>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel* /*kernel*/) {
+  attributes->ptxVersion = 90;
+  return cudaSuccess;
 }
 
 template <class... Parameters, class... Arguments>

@@ -41,11 +41,17 @@ inkfleet_switch_stack:
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 
+// Where the variables of this module's kernels lie that a block shares, as the linker knows; none without
+// such.
+extern "C" __attribute__((weak)) unsigned char __start_inkfleet_shared[], __stop_inkfleet_shared[];  // NOLINT
+
 namespace emulator {
 namespace {
 
 constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr int kWarpSize = 32;
+constexpr unsigned char kNan = 0xff;                             // in each byte
+constexpr std::size_t kMostSharedBytes = std::size_t{48} << 10;  // without asking for more
 
 enum class State : unsigned char { kReady, kAtBlock, kAtWarp, kDone };
 
@@ -72,7 +78,7 @@ struct Machine {
   int at_block = 0;
   int done = 0;
   std::unique_ptr<unsigned char[]> shared;
-  bool backwards = false;
+  unsigned blocks = 0;  ///< begun so far: each takes another of four orders
   sigjmp_buf fault;
 #ifdef __SANITIZE_ADDRESS__
   void* scheduler_fake = nullptr;
@@ -139,18 +145,36 @@ void die(const char* why) {
   std::abort();
 }
 
+/// Resumes each of some threads that can go on, once; false when none can.
+bool resume_ready(int first, int count) {
+  const bool backwards = machine.blocks % 2 == 1;
+  bool any = false;
+  for (int i = 0; i < count; ++i) {
+    const int turn = first + (backwards ? count - 1 - i : i);
+    if (machine.states[turn] != State::kReady) continue;
+    any = true;
+    resume(*machine.fibers[static_cast<std::size_t>(turn)]);
+  }
+  return any;
+}
+
+/// The same, a warp as far as it gets before the next.
+bool resume_warps() {
+  const int warps = static_cast<int>(machine.warps.size());
+  bool any = false;
+  for (int i = 0; i < warps; ++i) {
+    const int first = (machine.blocks % 2 == 1 ? warps - 1 - i : i) * kWarpSize;
+    while (resume_ready(first, std::min(kWarpSize, machine.threads - first))) any = true;
+  }
+  return any;
+}
+
 void run_block() {
   machine.at_block = machine.done = 0;
   for (Warp& warp : machine.warps) warp.arrived = 0;
   for (int i = 0; i < machine.threads; ++i) begin(*machine.fibers[static_cast<std::size_t>(i)]);
   while (machine.done < machine.threads) {
-    bool any = false;
-    for (int i = 0; i < machine.threads; ++i) {
-      const int turn = machine.backwards ? machine.threads - 1 - i : i;
-      if (machine.states[turn] != State::kReady) continue;
-      any = true;
-      resume(*machine.fibers[static_cast<std::size_t>(turn)]);
-    }
+    const bool any = machine.blocks / 2 % 2 == 0 ? resume_ready(0, machine.threads) : resume_warps();
     if (!any) die("threads wait at different places, or for one that has ended");
   }
   if (machine.at_block > 0) die("a thread ended while others wait for it");
@@ -183,8 +207,8 @@ class FaultHandler {
 
 void set_up(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& body) {
   if (block.y != 1 || block.z != 1 || grid.z != 1 || block.x == 0 || block.x > 1024 || grid.x == 0 ||
-      grid.y != 1) {
-    die("a grid of that shape is not emulated");
+      grid.y != 1 || shared_bytes > kMostSharedBytes) {
+    die("a grid of that shape or size is not emulated");
   }
   gridDim = grid;
   blockDim = block;
@@ -209,9 +233,10 @@ bool run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, const std::functi
   }
   for (unsigned i = 0; i < grid.x; ++i) {
     blockIdx = dim3(i, 0, 0);
-    std::memset(machine.shared.get(), 0xff, shared_bytes);
+    std::memset(machine.shared.get(), kNan, shared_bytes);
+    std::memset(__start_inkfleet_shared, kNan, __stop_inkfleet_shared - __start_inkfleet_shared);
     run_block();
-    machine.backwards = !machine.backwards;
+    ++machine.blocks;
   }
   machine.running = nullptr;
   return true;

@@ -32,6 +32,8 @@ struct Device {
   std::map<void*, std::size_t> memory;
   std::size_t taken = 0;
   cudaError_t lost = cudaSuccess;  ///< what every call answers from then on
+  int captures = 0;                ///< streams that are captured
+  bool spoiled = false;            ///< those captures
 };
 
 Device& device() {
@@ -41,6 +43,13 @@ Device& device() {
 
 cudaError_t state() {
   return device().lost;
+}
+
+/// For what no thread may call that captures a stream.
+cudaError_t state_outside_captures() {
+  if (device().captures == 0) return state();
+  device().spoiled = true;
+  return cudaErrorStreamCaptureUnsupported;
 }
 
 }  // namespace
@@ -68,6 +77,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> body)
 using emulator::device;
 using emulator::enqueue;
 using emulator::state;
+using emulator::state_outside_captures;
 
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
@@ -99,7 +109,7 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-  if (state() != cudaSuccess) return state();
+  if (const auto error = state_outside_captures(); error != cudaSuccess) return error;
   if (device().taken + bytes > inkfleet_emulated_bytes) return cudaErrorMemoryAllocation;
 #ifdef __SANITIZE_ADDRESS__
   const std::size_t guard = 0;
@@ -115,7 +125,7 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
 }
 
 cudaError_t cudaFree(void* memory) {
-  if (memory == nullptr) return state();
+  if (memory == nullptr || device().captures > 0) return state_outside_captures();
   const auto found = device().memory.find(memory);
   if (found == device().memory.end()) std::abort();
 #ifndef __SANITIZE_ADDRESS__
@@ -131,6 +141,7 @@ cudaError_t cudaFree(void* memory) {
 }
 
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  if (const auto error = state_outside_captures(); error != cudaSuccess) return error;
   *memory = std::malloc(bytes);
   return *memory == nullptr ? cudaErrorMemoryAllocation : state();
 }
@@ -155,19 +166,26 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return state();
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return stream->capturing != nullptr ? cudaErrorStreamCaptureInvalidated : state();
+  return stream->capturing != nullptr ? state_outside_captures() : state();
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode /*mode*/) {
   stream->capturing = new emulator::Graph;
+  ++device().captures;
   return state();
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = std::exchange(stream->capturing, nullptr);
-  return state();
+  --device().captures;
+  if (!std::exchange(device().spoiled, false)) return state();
+  delete std::exchange(*graph, nullptr);
+  return cudaErrorStreamCaptureInvalidated;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long /*flags*/) {
   *executable = new emulator::Graph(*graph);
+  return state();
+}
+cudaError_t cudaGraphUpload(cudaGraphExec_t /*graph*/, cudaStream_t /*stream*/) {
   return state();
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
@@ -192,7 +210,7 @@ cudaError_t cudaEventRecord(cudaEvent_t /*event*/, cudaStream_t /*stream*/) {
   return state();
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t /*event*/) {
-  return state();
+  return state_outside_captures();
 }
 cudaError_t cudaEventDestroy(cudaEvent_t /*event*/) {
   return state();
