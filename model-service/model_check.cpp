@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "model-service/gpt2/cpu_model.hpp"
+#include "model-service/gpt2/model_summary.hpp"
+#include "model-service/gpu/gpu_model.hpp"
 #include "model-service/model_trial.hpp"
 #include "net/file.hpp"
 
@@ -39,6 +41,18 @@ void print_memory(const std::vector<Tried>& all) {
   }
 }
 
+/// Computed, not tried: it takes no GPU to say.
+void print_gpu_memory(const std::string& folder) {
+  const auto config = gpt2::load_config(folder);
+  const gpt2::Checkpoint checkpoint(folder);
+  const auto needed = gpu::memory_on_gpu(config, gpt2::has_tied_head(checkpoint, config));
+  const auto context = static_cast<std::size_t>(needed.position_bytes) * config.context_length;
+  fmt::print(
+      "\non a GPU, fp16 or bf16: {:.1f} MB of weights; keys and values {:.1f} KB a token, {:.1f} MB a full "
+      "context\n",
+      megabytes(needed.weights_bytes), static_cast<double>(needed.position_bytes) / 1024, megabytes(context));
+}
+
 void print_perplexity(const std::vector<Tried>& all, const std::string& file) {
   const auto& first = all.front().trial;
   if (!first.perplexity) return;
@@ -63,7 +77,9 @@ void check_model(const ModelFlags& flags, const std::string& text_file) {
   const auto text = text_file.empty() ? "" : net::read_file(text_file);
   if (flags.device == "cuda") {
     throw std::runtime_error(
-        "--device: expected cpu or auto with --check, found cuda: number formats are tried on the CPU");
+        "--device: expected cpu or auto with --check, found cuda: number formats are tried on the CPU, and "
+        "what "
+        "a GPU needs is told beside them");
   }
   std::vector<Tried> all;
   for (const auto& [dtype, type] : gpt2::kComputeTypes) {
@@ -80,6 +96,7 @@ void check_model(const ModelFlags& flags, const std::string& text_file) {
   }
   fmt::print("{} can be served\n{}\n", flags.folder, all.front().trial.summary);
   print_memory(all);
+  print_gpu_memory(flags.folder);
   print_perplexity(all, text_file);
   print_choice(all, flags.cpu_cache_mb());
 }

@@ -41,7 +41,8 @@ void run(int argc, char** argv) {
     for (const auto& [name, measure] : kParts) names += " " + name;
     throw std::runtime_error("expected one of" + names);
   }
-  std::cout << part->second(parse(argc, argv)).dump() << '\n';
+  // main() ends without the end of a program that would empty what waits to be written.
+  std::cout << part->second(parse(argc, argv)).dump() << '\n' << std::flush;
 }
 
 }  // namespace

@@ -80,6 +80,13 @@ struct LoadedGpuModel {
 /// std::runtime_error with one line naming file, tensor or key, expected and found, or what the device said.
 LoadedGpuModel load_model(const std::filesystem::path& folder, const LoadOptions& options);
 
+/// What a model takes of a device's memory, in fp16 as in bf16, beside the workspace of a step.
+struct GpuMemory {
+  std::int64_t weights_bytes;
+  std::int64_t position_bytes;  ///< of keys and values
+};
+GpuMemory memory_on_gpu(const gpt2::Config& config, bool tied_head);
+
 /// As many suggestions side by side, and as much of a prompt at a time, as make matrix products worth reading
 /// the weights.
 void fit_to_gpu(engine::SchedulerOptions& scheduler);

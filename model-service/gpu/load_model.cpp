@@ -8,6 +8,7 @@
 
 #include "model-service/gpt2/checkpoint.hpp"
 #include "model-service/gpt2/config.hpp"
+#include "model-service/gpu/cuda/model_shape.hpp"
 #include "model-service/gpu/gpu_model.hpp"
 #include "model-service/health/device_error.hpp"
 
@@ -114,6 +115,18 @@ class Uploader {
 };
 
 }  // namespace
+
+GpuMemory memory_on_gpu(const Config& config, bool tied_head) {
+  const ModelShape shape(describe(config, tied_head, INKFLEET_GPU_FP16));
+  const std::int64_t width = config.width;
+  const std::int64_t embeddings =
+      width * ((tied_head ? 1 : 2) * std::int64_t{shape.vocab} + config.context_length);
+  const std::int64_t matrices = 4 * width * width + 2 * width * shape.inner;
+  const std::int64_t floats = 9 * width + shape.inner;  // norms and biases of a layer
+  return {
+      .weights_bytes = 2 * (embeddings + config.layers * matrices) + 4 * (config.layers * floats + 2 * width),
+      .position_bytes = shape.kv_block_bytes() / kBlockTokens};
+}
 
 void fit_to_gpu(engine::SchedulerOptions& scheduler) {
   scheduler.max_sequences = 1024;

@@ -1,6 +1,7 @@
 """inkfleet-model --check: can a model be served, and what does it need? The expected perplexity is transformers' own."""
 
 import json
+import math
 import re
 import shutil
 import struct
@@ -45,6 +46,22 @@ def test_a_good_model_is_judged_in_each_number_format():
         perplexity, percent = table[dtype][1]
         assert perplexity == pytest.approx(REFERENCE["perplexity"], rel=0.02)
         assert percent == pytest.approx((perplexity / table["fp32"][1][0] - 1) * 100, abs=0.01)
+
+
+# Deliberate break: norms and biases counted as 16 bits; values left out beside the keys.
+def test_the_memory_of_a_gpu_is_told_without_one(tmp_path):
+    folder = MODELS / "gpt2-demo"
+    ran = check(folder)
+    assert ran.returncode == 0, ran.stderr
+    with (folder / "model.safetensors").open("rb") as file:
+        tensors = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    tensors.pop("__metadata__", None)
+    weights = sum(math.prod(tensor["shape"]) * (4 if len(tensor["shape"]) == 1 else 2) for tensor in tensors.values())
+    config = json.loads((folder / "config.json").read_text())
+    token = 2 * config["n_layer"] * config["n_embd"] * 2
+    found = re.search(r"^on a GPU, fp16 or bf16: ([\d.]+) MB .* ([\d.]+) KB a token, ([\d.]+) MB", ran.stdout, re.MULTILINE)
+    assert [float(number) for number in found.groups()] == pytest.approx(
+        [weights / 2**20, token / 2**10, token * config["n_positions"] / 2**20], abs=0.05)
 
 
 def copy_of_the_model(tmp_path):

@@ -2,24 +2,15 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <string>
 
 #include "model-service/gpu/cuda/cublas.hpp"
 
 namespace inkfleet::gpu {
 namespace {
 
-constexpr int kMode = RTLD_NOW | RTLD_LOCAL;
-
-/// With libcublasLt.so.N from beside it, which it needs and may not look for there.
-void* open_file(const std::string& file) {
-  const auto name = file.rfind("libcublas.so");
-  if (name != std::string::npos) dlopen(std::string(file).insert(name + 9, "Lt").c_str(), kMode);
-  return dlopen(file.c_str(), kMode);
-}
-
 void* open_library() {
-  if (const char* const file = std::getenv("INKFLEET_CUBLAS")) return open_file(file);
+  constexpr int kMode = RTLD_NOW | RTLD_LOCAL;
+  if (const char* const file = std::getenv("INKFLEET_CUBLAS")) return dlopen(file, kMode);
   for (const char* const name : {"libcublas.so.13", "libcublas.so.12"}) {
     if (void* const library = dlopen(name, kMode)) return library;
   }
