@@ -39,6 +39,16 @@ def start(folder, tmp_path):
         program.close()
 
 
+# Break: catch what find_gpu() reports and go on with the CPU for --device cuda.
+@pytest.mark.skipif(not (programs.BIN / "libinkfleet_gpu.so").exists(), reason="make gpu has not compiled the library")
+def test_without_a_gpu_the_real_library_says_so_in_one_line():
+    arguments = ["--model", programs.MODELS / MODEL, "--name", MODEL, "--listen", "127.0.0.1:0", "--device", "cuda"]
+    ran = programs.run_tool("inkfleet-model", *arguments, seconds=30, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("error: ") and "cannot be loaded onto the GPU: looking at the device: cudaError" in line
+
+
 def editor_of(service) -> Editor:
     return Editor(f"ws://{service.address}/{MODEL}")
 
