@@ -74,7 +74,7 @@ fuzz-http: build ## give the gateway's HTTP door requests made from its OpenAPI 
 	@INKFLEET_BIN=$(CURDIR)/$(BIN) INKFLEET_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),300) INKFLEET_FUZZ_SEED=$(or $(FUZZ_SEED),1) \
 	  tests/e2e/run test_openapi.py -s --timeout 1000
 
-tidy: tidy-setup ## clang-tidy over all sources (half an hour on two cores)
+tidy: tidy-setup ## clang-tidy over all sources (ten minutes on two cores)
 	@JOBS=$(JOBS) scripts/tidy build/$(PRESET)
 
 tidy-changed: tidy-setup ## clang-tidy over the sources that differ from origin/main

@@ -31,7 +31,7 @@ struct Layout {
 
   Layout(Byte* packed, int in, int out)
       : panels(packed),
-        sums(packed + panel_count(out) * panel_bytes(in)),
+        sums(packed + static_cast<std::size_t>(panel_count(out)) * panel_bytes(in)),
         scales(sums + static_cast<std::size_t>(panel_count(out)) * kPanelColumns * sizeof(std::int32_t)),
         bias(scales + static_cast<std::size_t>(panel_count(out)) * kPanelColumns * sizeof(float)) {}
 };

@@ -19,6 +19,7 @@ int rest_segments(dl_phdr_info* library, std::size_t, void*) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const std::uintptr_t begin = (library->dlpi_addr + segment.p_vaddr) / kPage * kPage;
     const std::uintptr_t end = library->dlpi_addr + segment.p_vaddr + segment.p_filesz;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives addresses as numbers.
     static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED));
   }
   return 0;
