@@ -72,6 +72,7 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
       log_prompts_(config.log_prompts),
       admin_elsewhere_(!config.admin_listen.empty()) {
   relay_.limit_callers(config.live_requests_per_caller);
+  relay_.limit_frames(config.service_frame_bytes);
   pool_.apply(config);
 }
 
@@ -87,6 +88,7 @@ void GatewayApp::reload(const Config& config) {
   live_requests_ = config.live_requests;
   log_prompts_ = config.log_prompts;
   relay_.limit_callers(config.live_requests_per_caller);
+  relay_.limit_frames(config.service_frame_bytes);
   pool_.apply(config);
 }
 

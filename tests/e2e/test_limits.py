@@ -149,6 +149,20 @@ def test_sizes(fleet, tmp_path):
             assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
+# Deliberate break: a gateway that reads any frame_bytes: the largest request costs all that runs their service.
+def test_the_largest_request_fits_into_a_service(fleet, tmp_path):
+    most = 256 * 1024 - 1024
+    frame = {"type": "suggest", "id": "a", "document": "d", "max_tokens": 2, "prompt": ""}
+    frame["prompt"] = "x " * ((most - len(json.dumps(frame))) // 2)
+    with gateway_with(fleet, tmp_path, limits={"frame_bytes": most}) as gateway, Editor(url(gateway)) as editor:
+        running = editor.ask("Once", max_tokens=300)
+        large = editor.expect("a")
+        editor.send(frame)
+        assert editor.finish(large).end["type"] == "completed"
+        assert editor.finish(running).end["type"] == "completed"
+        assert gateway.log.read_text().count(": connected") == 1, "the service was never lost"
+
+
 def test_a_silent_editor_is_closed_and_a_quiet_one_is_not(fleet, tmp_path):
     limits = {"ping_ms": 100, "idle_ms": 1000}
     with gateway_with(fleet, tmp_path, limits=limits) as gateway, Editor(url(gateway)) as quiet:
