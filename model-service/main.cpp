@@ -141,6 +141,7 @@ void serve(const net::CommonFlags& flags, ServiceFlags own) {
 int main(int argc, char** argv) {
   using namespace inkfleet;
   net::Program program("inkfleet-model", "Serves one GPT-2 model over WebSocket.");
+  program.add_server_flags();
   program.flags().listen = "127.0.0.1:9001";
   service::ServiceFlags flags;
   flags.add_to(program.cli());

@@ -54,7 +54,7 @@ std::string unique_name() {
 
 TEST(Supervisor, IsToldByPathAndByAbstractName) {
   const auto path = std::filesystem::temp_directory_path() / unique_name();
-  for (const auto& name : {path.string(), "@" + unique_name()}) {
+  for (const auto& name : {path.string(), unique_name().insert(0, 1, '@')}) {
     Supervisor supervisor(name);
     notify_supervisor("READY=1");
     EXPECT_THAT(supervisor.told(), ElementsAre("READY=1")) << name;
