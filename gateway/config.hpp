@@ -56,9 +56,10 @@ struct Config {
   net::OriginRule origins;
   TlsFiles tls;
   net::ServerOptions server;  ///< limits, trusted proxies, and TLS once its files are read
-  std::size_t live_requests = proto::limits::kLiveRequestsPerEditor;    ///< of an editor's connection
-  std::size_t live_requests_per_caller = Callers::kLiveRequests;        ///< over all its connections
-  std::size_t service_frame_bytes = proto::limits::kServiceFrameBytes;  ///< largest message of a service
+  std::size_t live_requests = proto::limits::kLiveRequestsPerEditor;  ///< of an editor's connection
+  std::size_t live_requests_per_caller = Callers::kLiveRequests;      ///< over all its connections
+  std::size_t service_frame_bytes =
+      proto::limits::kServiceFrameBytes;  ///< largest message of a service, and to one
   bool log_prompts = false;
 };
 

@@ -1,5 +1,9 @@
 #include "gateway/config_doors.hpp"
 
+#include <fmt/format.h>
+
+#include <stdexcept>
+
 #include "net/server_limits.hpp"
 #include "net/tls.hpp"
 
@@ -8,8 +12,10 @@ namespace inkfleet::gateway {
 namespace {
 
 constexpr long kMostLiveRequests = 10'000;
-constexpr long kLeastFrameBytes = 64L * 1024;
+constexpr long kLeastFrameBytes = 128L * 1024;  // any request of the OpenAI-compatible door fits
 constexpr long kMostFrameBytes = 64L * 1024 * 1024;
+/// What an editor's request may grow by on its way: names, trace, seed, and defaults written out.
+constexpr std::size_t kAddedBytes = 1024;
 
 /// Calls `read` with the member, if there is one.
 template <class Read>
@@ -39,6 +45,17 @@ net::OriginRule read_origins(const Node& node) {
   return origins;
 }
 
+/// A larger frame would close a service's connection, and with it what all others asked.
+void check_frames(const std::string& what, const Config& config) {
+  const auto editor = config.server.connection.frame_limit;
+  if (editor + kAddedBytes <= config.service_frame_bytes) return;
+  throw std::runtime_error(fmt::format(
+      "{}: frame_bytes is {}, service_frame_bytes is {}: with up to {} bytes that the gateway adds, "
+      "a service would not take what editors may send; lower frame_bytes, or raise "
+      "service_frame_bytes and --frame-bytes of the services",
+      what, editor, config.service_frame_bytes, kAddedBytes));
+}
+
 void read_limits(const Node& node, Config& config) {
   std::vector<std::string_view> names{"live_requests", "live_requests_per_caller", "service_frame_bytes",
                                       "count_loopback"};
@@ -61,6 +78,7 @@ void read_limits(const Node& node, Config& config) {
   if_given(members, "count_loopback",
            [&](const Node& value) { config.server.count_loopback = value.flag(); });
   net::check_limits(node.place(), config.server);
+  check_frames(node.place(), config);
 }
 
 }  // namespace

@@ -153,7 +153,7 @@ void EditorSession::remember(const std::string& id, Served served) {
 void EditorSession::forward(const std::string& id, proto::ServerFrame frame) {
   const bool last = ends_request(frame);
   peer_->send(std::move(frame));
-  if (last) live_.erase(std::string(id));  // a copy: `id` lives in what this destroys
+  if (last) live_.erase(id);
 }
 
 }  // namespace inkfleet::gateway

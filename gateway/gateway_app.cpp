@@ -72,6 +72,7 @@ GatewayApp::GatewayApp(asio::any_io_executor executor, const Config& config, net
       log_prompts_(config.log_prompts),
       admin_elsewhere_(!config.admin_listen.empty()) {
   relay_.limit_callers(config.live_requests_per_caller);
+  relay_.limit_frames(config.service_frame_bytes);
   pool_.apply(config);
 }
 
@@ -87,6 +88,7 @@ void GatewayApp::reload(const Config& config) {
   live_requests_ = config.live_requests;
   log_prompts_ = config.log_prompts;
   relay_.limit_callers(config.live_requests_per_caller);
+  relay_.limit_frames(config.service_frame_bytes);
   pool_.apply(config);
 }
 
@@ -158,7 +160,7 @@ HttpResponse GatewayApp::answer(std::string_view path, const asio::ip::address& 
   if (path == "/readyz") return readiness();
   if (auto response = openai_.answer(path)) return *std::move(response);
   if (path == "/metrics" && !admin_elsewhere_) return metrics_.answer(client, false);
-  if (const auto target = router_.target_of(path)) return answer_model(*target);
+  if (const auto target = router_.target_of(path)) return answer_model(*target, path);
   if (parse_legacy_path(path)) {
     return net::error_response(http::status::upgrade_required, "bad_request", "this path is a WebSocket");
   }
@@ -170,7 +172,7 @@ HttpResponse GatewayApp::readiness() const {
                                         : net::Health{});
 }
 
-HttpResponse GatewayApp::answer_model(const Router::Target& target) const {
+HttpResponse GatewayApp::answer_model(const Router::Target& target, std::string_view path) const {
   if (target.rest.empty()) {
     auto response = net::error_response(http::status::upgrade_required, "bad_request",
                                         "this path is a WebSocket that speaks inkfleet.v1; GET " +
@@ -181,7 +183,7 @@ HttpResponse GatewayApp::answer_model(const Router::Target& target) const {
     return response;
   }
   if (target.rest == "/livez") return net::health_response({});
-  if (target.rest != "/healthz" && target.rest != "/readyz") return unknown_path(target.rest);
+  if (target.rest != "/healthz" && target.rest != "/readyz") return unknown_path(path);
   if (relay_.serves(target.model)) return target.rest == "/readyz" ? readiness() : net::health_response({});
   return net::health_response({false, "upstream", "no service of " + target.model + " is connected"});
 }

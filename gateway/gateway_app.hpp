@@ -54,7 +54,7 @@ class GatewayApp : public net::HttpApp {
   bool is_open(std::string_view path) const;
   net::HttpResponse refuse(net::HttpResponse response);
   net::HttpResponse answer(std::string_view path, const net::asio::ip::address& client) const;
-  net::HttpResponse answer_model(const Router::Target& target) const;
+  net::HttpResponse answer_model(const Router::Target& target, std::string_view path) const;
   net::HttpResponse unknown_path(std::string_view path) const;
   net::HttpResponse readiness() const;
   Decision upgrade_model(std::string_view path, Caller caller);

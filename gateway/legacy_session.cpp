@@ -106,7 +106,8 @@ class LegacySessions::Socket : public net::WebSocketSession {
   }
   void on_binary() override {}
   void on_closed() override {
-    if (joined_) session_->leave(peer_);
+    if (!joined_) return;
+    session_->leave(peer_);
     if (session_->empty()) sessions_.by_name_.erase(name_);
   }
 

@@ -111,7 +111,8 @@ void serve(const std::function<Config()>& load) {
 
 int main(int argc, char** argv) try {
   using namespace inkfleet;
-  net::Program program("inkfleet-gateway", "One address for editors, in front of the model services");
+  net::Program program("inkfleet-gateway", "One address for editors, in front of the model services.");
+  program.add_server_flags();
   program.cli().footer(gateway::kFooter);
   std::string file;
   std::string page;

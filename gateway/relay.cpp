@@ -8,7 +8,6 @@
 #include "gateway/request_log.hpp"
 #include "gateway/trace.hpp"
 #include "proto/error_code.hpp"
-#include "proto/limits.hpp"
 
 namespace inkfleet::gateway {
 

@@ -19,6 +19,7 @@
 #include "gateway/retry_budget.hpp"
 #include "gateway/upstream.hpp"
 #include "proto/frames.hpp"
+#include "proto/limits.hpp"
 
 namespace inkfleet::gateway {
 
@@ -97,6 +98,9 @@ class Relay {
   void retire(const std::string& model) { retired_.insert(model); }
   void restore(const std::string& model) { retired_.erase(model); }
   bool retired(const std::string& model) const { return retired_.contains(model); }
+
+  /// A request larger than this is not taken to another service.
+  void limit_frames(std::size_t bytes) { service_frame_bytes_ = bytes; }
 
   /// So many requests a caller may have that have not ended.
   void limit_callers(std::size_t live_requests) { callers_.set_limit(live_requests); }
@@ -219,6 +223,7 @@ class Relay {
   std::mt19937_64 random_;
   std::map<std::string, Balancer> models_;
   std::set<std::string> retired_;
+  std::size_t service_frame_bytes_ = proto::limits::kServiceFrameBytes;
   Callers callers_;
   std::map<const Upstream*, proto::Receipt> receipts_;  // the last one of each service
   RetryBudget budget_;

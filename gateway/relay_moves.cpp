@@ -18,13 +18,13 @@ std::chrono::milliseconds since(Clock::time_point began, Clock::time_point now) 
 }
 
 /// A frame that a service would not take, closing the connection and with it what all others asked.
-std::optional<proto::Error> too_large(const proto::Suggest& rest) {
+std::optional<proto::Error> too_large(const proto::Suggest& rest, std::size_t limit) {
   const auto bytes = proto::to_json(rest).size();
-  if (bytes <= proto::limits::kServiceFrameBytes) return std::nullopt;
+  if (bytes <= limit) return std::nullopt;
   return proto::Error{.code = proto::ErrorCode::kTooLarge,
                       .message = fmt::format("the service failed, and prompt and texts so far are {} bytes; "
                                              "what another one may be given to go on with, {}",
-                                             bytes, proto::limits::kServiceFrameBytes)};
+                                             bytes, limit)};
 }
 
 }  // namespace
@@ -70,7 +70,9 @@ void Relay::go_on(Live::iterator at, Upstream& next, std::string_view why, Clock
   auto& suggest = request.order.suggest;
   suggest.id = service_id(at->first, request.moves + 1);
   auto rest = request.progress.rest(suggest, suggest.deadline - since(request.began, now));
-  if (auto error = too_large(rest)) return end_with_error(at, *std::move(error), Outcome::kNeutral, now);
+  if (auto error = too_large(rest, service_frame_bytes_)) {
+    return end_with_error(at, *std::move(error), Outcome::kNeutral, now);
+  }
   observer_.on_request_moved(request.order.model, why);
   request.progress.move();
   request.last_frame = now;

@@ -39,6 +39,13 @@ struct Written {
   std::vector<proto::TokenId> tokens;
 };
 
+constexpr const char* kFooter =
+    "Example:\n"
+    "  inkfleet-generate --model path/to/gpt2 --prompt \"Once upon a time\" -n 3\n"
+    "\n"
+    "Exit status: 0; 1 for a failure, told in one line; 2 for wrong usage.\n"
+    "Each flag has a variable: --max-tokens is INKFLEET_MAX_TOKENS. docs/configuration.md says more.";
+
 void add_options(CLI::App& cli, GenerateFlags& flags) {
   const auto range = [](proto::IntRange limits) { return CLI::Range(limits.min, limits.max); };
   auto& suggest = flags.suggest;
@@ -125,6 +132,7 @@ void run(GenerateFlags& flags) {
 int main(int argc, char** argv) try {
   using namespace inkfleet;
   net::Program program("inkfleet-generate", "Writes suggestions for one prompt.");
+  program.cli().footer(service::kFooter);
   program.flags().log_level = "warn";
   service::GenerateFlags flags;
   service::add_options(program.cli(), flags);

@@ -58,6 +58,31 @@ void warn_of_open_doors(const asio::ip::tcp::endpoint& address, const ServiceFla
       net::to_string(address));
 }
 
+ServiceAppOptions app_options(const net::CommonFlags& flags, const ServiceFlags& own,
+                              faults::Faults* faults) {
+  return {.wait_limit = milliseconds(own.wait_limit_ms),
+          .faults = faults,
+          .admin_address = !flags.admin_listen.empty(),
+          .keys = keys_of(own),
+          .origins = own.origin_rule(),
+          .log_prompts = own.log_prompts};
+}
+
+engine::SchedulerOptions scheduler_options(const ServiceFlags& own) {
+  return {.max_queue = own.max_queue,
+          .step_time = milliseconds(own.max_step_ms),
+          .prefix_cache = own.prefix_cache == "on"};
+}
+
+/// The server of an address of its own for /metrics and /faults, when there is one.
+std::optional<net::HttpServer> admin_server(asio::io_context& io, net::HttpApp& app,
+                                            const std::string& listen) {
+  if (listen.empty()) return std::nullopt;
+  std::optional<net::HttpServer> admin(std::in_place, io.get_executor(), app);
+  spdlog::info("admin on {}", net::to_string(admin->listen(net::parse_endpoint("--admin-listen", listen))));
+  return admin;
+}
+
 void serve(const net::CommonFlags& flags, ServiceFlags own) {
   check(own);
   own.model.device = choose_device(own.model);
@@ -78,32 +103,19 @@ void serve(const net::CommonFlags& flags, ServiceFlags own) {
   if (faults != nullptr) probe = faults::faulty_probe(std::move(probe), *faults);
   const health::Prober prober(std::move(probe), health::kProbeInterval, on_device_error);
   const ServiceHealth service_health(state, prober, errors, own.limits());
-  ServiceApp app(state, service_health, metrics, service_metrics,
-                 {.wait_limit = milliseconds(own.wait_limit_ms),
-                  .faults = faults,
-                  .admin_address = !flags.admin_listen.empty(),
-                  .keys = keys_of(own),
-                  .origins = own.origin_rule(),
-                  .log_prompts = own.log_prompts});
+  ServiceApp app(state, service_health, metrics, service_metrics, app_options(flags, own, faults));
   ServiceAdmin admin_app(app);
 
   asio::io_context io(1);
   net::HttpServer server(io.get_executor(), app,
                          net::fit_descriptors(own.server, net::raise_descriptor_limit()));
-  std::optional<net::HttpServer> admin;
-  if (!flags.admin_listen.empty()) {
-    admin.emplace(io.get_executor(), admin_app);
-    const auto address = admin->listen(net::parse_endpoint("--admin-listen", flags.admin_listen));
-    spdlog::info("admin on {}", net::to_string(address));
-  }
+  const auto admin = admin_server(io, admin_app, flags.admin_listen);
   const auto address = server.listen(net::parse_endpoint("--listen", flags.listen));
   warn_of_open_doors(address, own);
   net::announce_listening(address);
 
   const EngineHost host(io.get_executor(), own.model,
-                        {.scheduler = {.max_queue = own.max_queue,
-                                       .step_time = milliseconds(own.max_step_ms),
-                                       .prefix_cache = own.prefix_cache == "on"},
+                        {.scheduler = scheduler_options(own),
                          .on_ready = net::announce_ready,
                          .on_device_error = on_device_error,
                          .faults = faults},
@@ -129,6 +141,7 @@ void serve(const net::CommonFlags& flags, ServiceFlags own) {
 int main(int argc, char** argv) {
   using namespace inkfleet;
   net::Program program("inkfleet-model", "Serves one GPT-2 model over WebSocket.");
+  program.add_server_flags();
   program.flags().listen = "127.0.0.1:9001";
   service::ServiceFlags flags;
   flags.add_to(program.cli());

@@ -10,6 +10,7 @@
 
 #include "net/file.hpp"
 #include "net/responses.hpp"
+#include "net/trimmed.hpp"
 #include "proto/limits.hpp"
 
 namespace inkfleet::net {
@@ -22,12 +23,6 @@ constexpr std::size_t kNameBytes = 64;
 constexpr std::string_view kBlank = " \t\r";
 constexpr std::string_view kScheme = "bearer";
 constexpr std::string_view kSubprotocol = "inkfleet.key.";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
-}
 
 bool is_key(std::string_view text) {
   return text.size() >= kApiKeyBytes.min && text.size() <= kApiKeyBytes.max &&
@@ -72,7 +67,7 @@ std::optional<std::string> bearer(std::string_view header) {
   const auto credentials = header.substr(std::min(header.find_first_of(kBlank), header.size()));
   const auto scheme = header.substr(0, header.size() - credentials.size());
   if (!std::ranges::equal(scheme, kScheme, is_same)) return std::nullopt;
-  return std::string(trimmed(credentials));
+  return std::string(trimmed(credentials, kBlank));
 }
 
 HttpResponse unauthorized(std::string_view message) {
@@ -87,11 +82,11 @@ KeyStore KeyStore::parse(std::string_view file, std::string_view text) {
   KeyStore keys;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
-    const auto line = trimmed(text.substr(0, end));
+    const auto line = trimmed(text.substr(0, end), kBlank);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.starts_with('#')) continue;
     const auto gap = std::min(line.find_first_of(kBlank), line.size());
-    const auto name = line.substr(0, gap), key = trimmed(line.substr(gap));
+    const auto name = line.substr(0, gap), key = trimmed(line.substr(gap), kBlank);
     const auto fail = [&](const std::string& why) {
       throw std::runtime_error(fmt::format("{}: line {}: {}", file, number, why));
     };
@@ -128,8 +123,7 @@ KeyStore load_keys(const std::string& file) {
 
 std::string load_own_key(const std::string& file) {
   const auto text = read_file(file);
-  const auto last = text.find_last_not_of("\n \t\r");
-  const auto key = trimmed(std::string_view(text).substr(0, last + 1));
+  const auto key = trimmed(text, " \t\r\n");
   if (!is_key(key)) throw std::runtime_error(fmt::format("{}: expected one key of {}", file, key_form()));
   return std::string(key);
 }

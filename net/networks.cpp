@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "net/address.hpp"
+#include "net/trimmed.hpp"
 
 namespace inkfleet::net {
 
@@ -17,12 +18,6 @@ using Network = std::variant<asio::ip::network_v4, asio::ip::network_v6>;
 
 constexpr std::string_view kBlank = " \t";
 constexpr unsigned short kMappedBits = 96;  ///< what stands before an IPv4 address mapped into IPv6
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
-}
 
 Network unmapped_network(const asio::ip::network_v6& network) {
   const auto address = unmapped(Address(network.address()));
@@ -49,7 +44,7 @@ std::vector<std::string_view> entries_of(const std::vector<std::string_view>& li
   for (auto line : lines) {
     for (std::size_t comma = 0; comma != line.npos;) {
       comma = line.find(',');
-      entries.push_back(trimmed(line.substr(0, comma)));
+      entries.push_back(trimmed(line.substr(0, comma), kBlank));
       if (comma != line.npos) line.remove_prefix(comma + 1);
     }
   }

@@ -69,8 +69,7 @@ std::string one_line(std::string_view message) {
 void add_environment_names(CLI::App& cli) {
   for (CLI::Option* option : cli.get_options()) {
     const auto& names = option->get_lnames();
-    if (names.empty() || !option->get_envname().empty()) continue;
-    if (names.front() == "help" || names.front() == "version") continue;
+    if (names.empty() || names.front() == "help" || names.front() == "version") continue;
     option->envname(environment_name("--" + names.front()));
   }
 }
@@ -79,8 +78,6 @@ void add_environment_names(CLI::App& cli) {
 
 Program::Program(std::string name, std::string description) : cli_(std::move(description), std::move(name)) {
   cli_.set_version_flag("--version", cli_.get_name() + " " + std::string(version()));
-  cli_.add_option("--listen", flags_.listen, "ADDR:PORT to serve on; port 0 picks one");
-  cli_.add_option("--admin-listen", flags_.admin_listen, "ADDR:PORT of its own for /metrics");
   cli_.add_option("--log-level", flags_.log_level, "How much to log, on stderr")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
@@ -89,16 +86,13 @@ Program::Program(std::string name, std::string description) : cli_(std::move(des
       ->capture_default_str();
 }
 
+void Program::add_server_flags() {
+  cli_.add_option("--listen", flags_.listen, "ADDR:PORT to serve on; port 0 picks one");
+  cli_.add_option("--admin-listen", flags_.admin_listen, "ADDR:PORT of its own for /metrics");
+}
+
 int Program::run(int argc, char** argv, const std::function<void()>& body) {
-  add_environment_names(cli_);
-  try {
-    cli_.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help, --version
-    return cli_.exit(asked);
-  } catch (const CLI::ParseError& wrong) {
-    std::cerr << "error: " << one_line(wrong.what()) << "; see " << cli_.get_name() << " --help\n";
-    return kWrongUsage;
-  }
+  if (const auto status = parse_command_line(cli_, argc, argv)) return *status;
   try {
     start_log(flags_.log_level, flags_.log_format);
     body();
@@ -107,6 +101,19 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
     spdlog::default_logger()->flush();
     std::cerr << "error: " << one_line(e.what()) << '\n';
     return kFailure;
+  }
+}
+
+std::optional<int> parse_command_line(CLI::App& cli, int argc, char** argv) {
+  add_environment_names(cli);
+  try {
+    cli.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return cli.exit(asked);
+  } catch (const CLI::ParseError& wrong) {
+    std::cerr << "error: " << one_line(wrong.what()) << "; see " << cli.get_name() << " --help\n";
+    return kWrongUsage;
   }
 }
 

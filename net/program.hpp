@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,7 +10,7 @@
 
 namespace inkfleet::net {
 
-/// The flags every server has.
+/// The flags every server has; of other programs, those of the log.
 struct CommonFlags {
   std::string listen;        ///< ADDR:PORT
   std::string admin_listen;  ///< ADDR:PORT; empty: none
@@ -21,12 +22,16 @@ struct CommonFlags {
 ///
 ///   int main(int argc, char** argv) {
 ///     Program program("inkfleet-model", "Serves one GPT-2 model");
+///     program.add_server_flags();
 ///     program.cli().add_option("--threads", threads, "Engine threads");
 ///     return program.run(argc, argv, [&] { serve(program.flags(), threads); });
 ///   }
 class Program {
  public:
   Program(std::string name, std::string description);
+
+  /// --listen and --admin-listen.
+  void add_server_flags();
 
   /// For flags of the program's own. Each gets the variable environment_name() derives.
   CLI::App& cli() { return cli_; }
@@ -41,6 +46,10 @@ class Program {
   CLI::App cli_;
   CommonFlags flags_;
 };
+
+/// Parses a command line, in which each flag may also come by its variable. Nothing when the program may go
+/// on, else its exit status: 0 after --help and --version, 2 for wrong usage, said in one line on stderr.
+std::optional<int> parse_command_line(CLI::App& cli, int argc, char** argv);
 
 /// "--admin-listen" -> "INKFLEET_ADMIN_LISTEN"
 std::string environment_name(std::string_view flag);

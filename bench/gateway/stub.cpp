@@ -156,5 +156,6 @@ void serve(const std::string& listen) {
 int main(int argc, char** argv) {
   using namespace inkfleet;
   net::Program program("gateway_stub", "Streams the time, at the pace that prompts ask for");
+  program.add_server_flags();
   return program.run(argc, argv, [&] { bench::serve(program.flags().listen); });
 }

@@ -13,6 +13,14 @@ namespace limits = proto::limits;
 
 constexpr int kBadUsage = 2;
 
+constexpr const char* kFooter =
+    "Example:\n"
+    "  inkfleet-bench ws://127.0.0.1:9001/gpt2-demo --rate 2 --rate 4 --prompts novel.txt\n"
+    "\n"
+    "Exit status: 0; 1 for a failure, or when no request was completed; 2 for wrong usage.\n"
+    "Each flag has a variable: --prompt-chars is INKFLEET_PROMPT_CHARS. docs/benchmarks.md says what is "
+    "measured.";
+
 /// Options that are written otherwise than they are kept.
 struct Written {
   std::string protocol = "inkfleet";
@@ -72,42 +80,22 @@ void describe_requests(CLI::App& app, Options& options, Written& written) {
   app.add_option("--json", options.json, "File to write all figures to");
 }
 
-/// Each flag's variable is its long name's: --prompt-chars, INKFLEET_PROMPT_CHARS.
-void add_environment_names(CLI::App& app) {
-  for (CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty() || option == app.get_help_ptr() || option == app.get_version_ptr())
-      continue;
-    option->envname(net::environment_name("--" + option->get_lnames().front()));
-  }
-}
-
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 CommandLine read_command_line(int argc, char** argv) {
   CLI::App app("Sends requests at a fixed rate, whether they are answered or not, and measures the answers.",
                "inkfleet-bench");
   app.option_defaults()->always_capture_default();
+  app.footer(kFooter);
   app.set_version_flag("--version", "inkfleet-bench " + std::string(net::version()));
   Options options;
   Written written{.deadline_ms = static_cast<int>(options.deadline.count()),
                   .slo_ms = static_cast<int>(options.slo_first_token.count())};
   describe_load(app, options, written);
   describe_requests(app, options, written);
-  add_environment_names(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    return {.exit_code = app.exit(success)};
-  } catch (const CLI::ParseError& error) {
-    std::cerr << "error: " << first_line(error.what()) << " (see --help)\n";
-    return {.exit_code = kBadUsage};
-  }
+  if (const auto status = net::parse_command_line(app, argc, argv)) return {.exit_code = *status};
   if (options.rates.empty() && options.closed == 0) {
-    std::cerr << "error: --rate or --closed is required (see --help)\n";
+    std::cerr << "error: --rate or --closed is required; see inkfleet-bench --help\n";
     return {.exit_code = kBadUsage};
   }
   options.protocol = written.protocol == "llama" ? Protocol::kLlama : Protocol::kInkfleet;

@@ -116,10 +116,7 @@ void Session::handle(proto::Suggest& suggest) {
     return;
   }
   if (!suggest.client) suggest.client = client_;
-  if (auto error = refusal(suggest)) {
-    log_error(suggest.id, error->code, suggest.traceparent);
-    return refuse(suggest.id, std::move(*error));
-  }
+  if (auto error = refusal(suggest)) return refuse(suggest, std::move(*error));
   if (suggest.document) {
     supersede(*suggest.document);
     drop_prefill(*suggest.document);
@@ -193,7 +190,7 @@ void Session::submit(proto::Suggest suggest) {
   std::optional<std::string> spelled;
   if (suggest.prompt_ids) {
     spelled = served.tokenizer->decode(*suggest.prompt_ids);
-    if (auto error = check_spelled(*spelled)) return refuse(suggest.id, std::move(*error));
+    if (auto error = check_spelled(*spelled)) return refuse(suggest, std::move(*error));
   }
   auto prompt =
       suggest.prompt_ids ? *std::move(suggest.prompt_ids) : served.tokenizer->encode(suggest.prompt);
@@ -202,7 +199,7 @@ void Session::submit(proto::Suggest suggest) {
   suggest.prompt_ids.reset();
   suggest.prompt.clear();
   if (auto error = check_healed_resume(suggest, spell_again, *served.tokenizer)) {
-    return refuse(suggest.id, std::move(*error));
+    return refuse(suggest, std::move(*error));
   }
   if (!suggest.seed) {
     suggest.seed = std::uniform_int_distribution<std::uint64_t>(0, proto::limits::kSeed.max)(state_.seeds);
@@ -222,8 +219,9 @@ void Session::submit(proto::Suggest suggest) {
                                         .submitted = submitted});
 }
 
-void Session::refuse(std::string id, proto::Error error) {
-  error.id = std::move(id);
+void Session::refuse(const proto::Suggest& suggest, proto::Error error) {
+  log_error(suggest.id, error.code, suggest.traceparent);
+  error.id = suggest.id;
   peer_->send(std::move(error));
 }
 

@@ -35,7 +35,7 @@ class Session : public net::WebSocketSession, private FrameReceiver {
   void supersede(const std::string& document);
   void drop_prefill(const std::string& document);
   void submit(proto::Suggest suggest);
-  void refuse(std::string id, proto::Error error);
+  void refuse(const proto::Suggest& suggest, proto::Error error);
   void end_request(const std::string& id);
   void spell(proto::ServerFrame& frame);
   void log(const proto::ServerFrame& frame) const;

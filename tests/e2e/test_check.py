@@ -130,7 +130,7 @@ def test_wrong_usage_exits_two(arguments, says):
     assert ran.returncode == 2 and says in ran.stderr
 
 
-@pytest.mark.parametrize("program", ["inkfleet-model", "inkfleet-gateway"])
+@pytest.mark.parametrize("program", ["inkfleet-model", "inkfleet-gateway", "inkfleet-suggest", "inkfleet-bench", "inkfleet-generate"])
 def test_help_has_an_example_and_the_exit_status(program):
     ran = programs.run_tool(program, "--help")
     assert ran.returncode == 0 and "Example" in ran.stdout and "Exit status: 0" in ran.stdout

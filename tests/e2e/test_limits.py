@@ -149,6 +149,31 @@ def test_sizes(fleet, tmp_path):
             assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
+LARGEST = 256 * 1024 - 1024
+
+
+# Deliberate break: a service that takes 255 KiB: the largest request costs all that runs there its connection.
+def test_the_largest_request_fits_into_a_service(fleet, tmp_path):
+    frame = {"type": "suggest", "id": "a", "document": "d", "max_tokens": 2, "prompt": ""}
+    frame["prompt"] = "x " * ((LARGEST - len(json.dumps(frame))) // 2)
+    with gateway_with(fleet, tmp_path, limits={"frame_bytes": LARGEST}) as gateway, Editor(url(gateway)) as editor:
+        running = editor.ask("Once", max_tokens=300)
+        large = editor.expect("a")
+        editor.send(frame)
+        assert editor.finish(large).end["type"] == "completed"
+        assert editor.finish(running).end["type"] == "completed"
+        assert gateway.log.read_text().count(": connected") == 1, "the service was never lost"
+
+
+# Deliberate break: read_limits() without check_frames().
+def test_larger_requests_than_services_take_are_not_let_in(tmp_path):
+    route = {"suffix": "/m", "upstreams": ["ws://127.0.0.1:9/m"]}
+    config = {"listen": "127.0.0.1:0", "routes": [route], "limits": {"frame_bytes": LARGEST + 1}}
+    (tmp_path / "gateway.json").write_text(json.dumps(config))
+    ran = programs.run_tool("inkfleet-gateway", "--config", tmp_path / "gateway.json")
+    assert ran.returncode == 1 and "limits: frame_bytes is 261121, service_frame_bytes is 262144" in ran.stderr
+
+
 def test_a_silent_editor_is_closed_and_a_quiet_one_is_not(fleet, tmp_path):
     limits = {"ping_ms": 100, "idle_ms": 1000}
     with gateway_with(fleet, tmp_path, limits=limits) as gateway, Editor(url(gateway)) as quiet:

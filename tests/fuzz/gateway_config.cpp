@@ -20,7 +20,8 @@ void check_doors(const gateway::Config& config) {
   require(config.server.connection.idle_close > config.server.connection.ping_interval,
           "an editor is asked before it is closed");
   require(config.live_requests > 0 && config.live_requests_per_caller > 0, "everybody may ask something");
-  require(config.service_frame_bytes >= proto::limits::kEditorFrameBytes, "a service's frames fit");
+  require(config.service_frame_bytes > config.server.connection.frame_limit,
+          "a request fits into a service's frame");
   require(config.tls.certificate.empty() == config.tls.key.empty(), "a certificate has its key");
   require(!config.auth.keys && config.upstream_key.empty(), "no other file was read");
 }

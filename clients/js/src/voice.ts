@@ -62,8 +62,8 @@ export class Voice implements RequestDoor {
   suggest(fields: SuggestFields, { signal }: { signal?: AbortSignal } = {}): Suggestions {
     const request = new LiveRequest({ ...fields }, Date.now());
     const suggestions = new Suggestions(request, this);
-    if (signal?.aborted) {
-      request.log.end(signal.reason);
+    if (signal?.aborted || this.state === "closed") {
+      request.log.end(signal?.aborted ? signal.reason : closed());
       return suggestions;
     }
     if (signal) this.#heed(signal, request, suggestions);
@@ -94,7 +94,7 @@ export class Voice implements RequestDoor {
   /** Ends the connection and whatever runs on it. */
   close(): void {
     this.#link.close();
-    this.#failAll(new InkfleetError("unavailable", "closed"));
+    this.#failAll(closed());
   }
 
   #opened(): void {
@@ -205,4 +205,8 @@ export class Voice implements RequestDoor {
       if ([...this.#live].some((request) => request.running)) this.#link.drop();
     }, this.#options.silence_ms);
   }
+}
+
+function closed(): InkfleetError {
+  return new InkfleetError("unavailable", "the connection was closed");
 }

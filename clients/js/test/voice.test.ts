@@ -105,6 +105,14 @@ test("its patience ends", DEADLINE, async (t) => {
   await assert.rejects(client.voice("m").suggest({ prompt: "" }).completed, { code: "unavailable" });
 });
 
+// Deliberate break: suggest() that waits for a connection which nobody makes any more.
+test("a voice that was closed says so at once", DEADLINE, async (t) => {
+  const { client } = await play(t, { patience_ms: 1e9 });
+  const voice = client.voice("m");
+  client.close();
+  await assert.rejects(voice.suggest({ prompt: "The" }).completed, { code: "unavailable", message: /closed/ });
+});
+
 // Deliberate break: #listen() that sets no timer.
 test("a connection that falls silent in the middle of a text is left", DEADLINE, async (t) => {
   const { gateway, client } = await play(t, { silence_ms: 50 });

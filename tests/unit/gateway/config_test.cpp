@@ -145,12 +145,12 @@ TEST(Config, WhoMayComeIn) {
 TEST(Config, LimitsAreNamedByKey) {
   const auto own = parse_config("fleet.json", with_members(R"("limits": {
     "live_requests": 2, "connections_per_address": 3, "handshake_ms": 400, "http_body_bytes": 5000,
-    "service_frame_bytes": 100000, "count_loopback": true})"));
+    "service_frame_bytes": 200000, "count_loopback": true})"));
   EXPECT_EQ(own.live_requests, 2u);
   EXPECT_EQ(own.server.per_address, 3u);
   EXPECT_EQ(own.server.connection.handshake, 400ms);
   EXPECT_EQ(own.server.body_limit, 5000u);
-  EXPECT_EQ(own.service_frame_bytes, 100'000u);
+  EXPECT_EQ(own.service_frame_bytes, 200'000u);
   EXPECT_TRUE(own.server.count_loopback);
 }
 
@@ -168,6 +168,8 @@ TEST(Config, ErrorsOfDoorsNameTheKey) {
   EXPECT_THAT(error(R"("limits": {"ping_ms": 1})"),
               HasSubstr("limits.ping_ms: expected a whole number 10 to"));
   EXPECT_THAT(error(R"("limits": {"ping_ms": 500, "idle_ms": 500})"), HasSubstr("limits: idle_ms is 500"));
+  EXPECT_THAT(error(R"("limits": {"frame_bytes": 262144})"),
+              HasSubstr("limits: frame_bytes is 262144, service_frame_bytes is 262144"));
   EXPECT_THAT(error(R"("log_prompts": 1)"), HasSubstr("log_prompts: expected true or false"));
 }
 

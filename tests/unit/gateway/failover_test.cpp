@@ -129,6 +129,13 @@ TEST_F(Failover, WhatIsMoreThanAFrameMayHoldIsNotMoved) {
   EXPECT_EQ(relay.live(), 0U);
 }
 
+TEST_F(Failover, WhatFitsIntoAFrameIsMovedWhenServicesTakeMore) {
+  relay.limit_frames(2 * limits::kServiceFrameBytes);
+  start({.prompt = std::string(limits::kServiceFrameBytes, 'x')});
+  lose(one);
+  EXPECT_THAT(two.sent, SizeIs(1));
+}
+
 // Deliberate break: a move() that ends the request when no service is connected.
 TEST_F(Failover, WhenAllConnectionsAreCutAtOnceItWaitsForTheFirstToComeBack) {
   const auto ticket = start({.prompt = "Once", .n = 2, .deadline = 9000ms});

@@ -268,6 +268,17 @@ TEST_F(LegacySessionTest, EightSocketsAndNoMore) {
   EXPECT_EQ(page->closed, net::CloseCode::kTryAgainLater);
 }
 
+// Deliberate break: a socket that was refused and forgets its name when it is closed.
+TEST_F(LegacySessionTest, ARefusedSocketForgetsNoNewerSession) {
+  for (int i = 0; i < 9; ++i) open("s", std::make_shared<FakePeer>());
+  for (int i = 0; i < 8; ++i) sockets[static_cast<std::size_t>(i)]->on_closed();
+  sockets.erase(sockets.begin(), sockets.begin() + 8);
+  open("s", page);
+  sockets.front()->on_closed();
+  sockets.erase(sockets.begin());
+  EXPECT_EQ(sessions.size(), 1u);
+}
+
 TEST(LegacyTestTwin, AnswersAnyJsonWithAPromptAtOnce) {
   auto page = std::make_shared<FakePeer>();
   LegacyTestSession session(page);

@@ -32,6 +32,7 @@ TEST(Program, EveryFlagHasAVariableAndTheCommandLineWins) {
   ASSERT_EQ(setenv("INKFLEET_BATCH_SIZE", "7", 1), 0);
   for (const bool on_command_line : {false, true}) {
     Program program("test", "A program under test");
+    program.add_server_flags();
     int batch_size = 0;
     program.cli().add_option("--batch-size", batch_size, "A flag of its own");
     std::vector<std::string> arguments;
@@ -87,7 +88,7 @@ TEST(Log, FieldsAreMembersOfJsonAndPairsOfText) {
 
 TEST(Program, WrongUsageExitsTwo) {
   for (const auto& wrong : std::vector<std::vector<std::string>>{
-           {"--no-such-flag"}, {"--log-level", "loud"}, {"--log-format", "xml"}, {"--listen"}}) {
+           {"--no-such-flag"}, {"--log-level", "loud"}, {"--log-format", "xml"}, {"--log-format"}}) {
     Program program("test", "A program under test");
     testing::internal::CaptureStderr();
     EXPECT_EQ(run(program, wrong, [] { FAIL() << "ran all the same"; }), 2);

@@ -1,5 +1,6 @@
 #include "net/supervisor.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -49,12 +50,12 @@ class Supervisor {
 };
 
 std::string unique_name() {
-  return "inkfleet-supervisor-test-" + std::to_string(getpid());
+  return fmt::format("inkfleet-supervisor-test-{}", getpid());
 }
 
 TEST(Supervisor, IsToldByPathAndByAbstractName) {
   const auto path = std::filesystem::temp_directory_path() / unique_name();
-  for (const auto& name : {path.string(), "@" + unique_name()}) {
+  for (const auto& name : {path.string(), fmt::format("@{}", unique_name())}) {
     Supervisor supervisor(name);
     notify_supervisor("READY=1");
     EXPECT_THAT(supervisor.told(), ElementsAre("READY=1")) << name;
@@ -88,7 +89,7 @@ class Watchdog : public testing::Test {
     io.run_for(60s);
   }
 
-  Supervisor supervisor_{"@" + unique_name()};
+  Supervisor supervisor_{fmt::format("@{}", unique_name())};
   int asked_ = 0;
 };
 

@@ -1,5 +1,9 @@
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <future>
+#include <sstream>
 #include <thread>
 
 #include "model-service/service/service_app.hpp"
@@ -135,6 +139,21 @@ TEST_F(SessionTest, AnErrorEndsOnlyTheRequestItIsAbout) {
   for (const auto& error : errors) EXPECT_EQ(error.code, ErrorCode::kBadRequest);
   ASSERT_TRUE(pump_until_idle());
   EXPECT_EQ(peer->all<proto::Completed>().size(), 1U);
+}
+
+// Deliberate break: log_error() for what is refused before the prompt is tokenized alone.
+TEST_F(SessionTest, EachRefusedRequestHasItsLineInTheLog) {
+  std::ostringstream said;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(said)));
+  session->on_text(R"({"type":"suggest","id":"k","prompt":"x","top_k":258})");
+  session->on_text(
+      R"({"type":"suggest","id":"h","prompt":"x","heal":true,"resume":[{"index":0,"tokens":[65]}]})");
+  spdlog::set_default_logger(before);
+  EXPECT_EQ(peer->all<proto::Error>().size(), 2U);
+  const auto log = said.str();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
 }
 
 // Deliberate break: a session that tokenizes the (empty) text instead starts from one token.
