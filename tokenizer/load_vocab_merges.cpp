@@ -83,10 +83,10 @@ class NamedTokens {
     for (const json& value : *more) read_role(value, place + ": additional_special_tokens");
   }
 
-  void add_special(const std::string& content) {
+  void add_special(const std::string& content, const std::string& place) {
     AddedToken token;
     token.content = content;
-    add_role(std::move(token));
+    add_role(std::move(token), place);
   }
 
   [[nodiscard]] std::vector<AddedToken> take() {
@@ -99,17 +99,17 @@ class NamedTokens {
  private:
   void read_role(const json& value, const std::string& place) {
     if (value.is_null()) return;
-    if (value.is_string()) return add_special(value.get<std::string>());
-    add_role(read_added_token(value, place));
+    if (value.is_string()) return add_special(value.get<std::string>(), place);
+    add_role(read_added_token(value, place), place);
   }
 
-  void add_role(AddedToken token) {
+  void add_role(AddedToken token, const std::string& place) {
     const auto known = id_of_.find(token.content);
     if (token.content.empty() || known == id_of_.end()) return;
     token.special = true;
     const auto [entry, is_new] = tokens_.emplace(token.content, token);
     entry->second.special = true;
-    if (is_new) entry->second.id = checked_id(known->second, token.content);
+    if (is_new) entry->second.id = checked_id(known->second, place);
   }
 
   void add(AddedToken token, std::int64_t id, const std::string& place) {
@@ -146,7 +146,7 @@ std::unique_ptr<Tokenizer> load_vocab_merges(const Path& model_folder) {
   if (const Path file = model_folder / "special_tokens_map.json"; std::filesystem::exists(file)) {
     named.read_roles(read_json_object(file), file.string());
   }
-  named.add_special(kEndOfText);
+  named.add_special(kEndOfText, files.vocabulary_place);
   files.added = named.take();
   return build_bpe(files);
 }
