@@ -29,8 +29,7 @@ class Places {
 
   template <class Element>
   Element* take(std::int64_t count) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): counts from null too, for capacity(), where a pointer must
-    // not move.
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): capacity() counts from null, where no pointer may move.
     auto* const taken = reinterpret_cast<Element*>(next_);
     next_ += (static_cast<std::size_t>(count) * sizeof(Element) + kAlignment - 1) / kAlignment * kAlignment;
     return taken;
