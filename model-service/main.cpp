@@ -74,13 +74,9 @@ engine::SchedulerOptions scheduler_options(const ServiceFlags& own) {
           .prefix_cache = own.prefix_cache == "on"};
 }
 
-/// The server of an address of its own for /metrics and /faults, when there is one.
-std::optional<net::HttpServer> admin_server(asio::io_context& io, net::HttpApp& app,
-                                            const std::string& listen) {
-  if (listen.empty()) return std::nullopt;
-  std::optional<net::HttpServer> admin(std::in_place, io.get_executor(), app);
-  spdlog::info("admin on {}", net::to_string(admin->listen(net::parse_endpoint("--admin-listen", listen))));
-  return admin;
+/// Serves /metrics and /faults on an address of their own.
+void open_admin(net::HttpServer& admin, const std::string& listen) {
+  spdlog::info("admin on {}", net::to_string(admin.listen(net::parse_endpoint("--admin-listen", listen))));
 }
 
 void serve(const net::CommonFlags& flags, ServiceFlags own) {
@@ -109,7 +105,10 @@ void serve(const net::CommonFlags& flags, ServiceFlags own) {
   asio::io_context io(1);
   net::HttpServer server(io.get_executor(), app,
                          net::fit_descriptors(own.server, net::raise_descriptor_limit()));
-  const auto admin = admin_server(io, admin_app, flags.admin_listen);
+  std::optional<net::HttpServer> admin;
+  if (!flags.admin_listen.empty()) {
+    open_admin(admin.emplace(io.get_executor(), admin_app), flags.admin_listen);
+  }
   const auto address = server.listen(net::parse_endpoint("--listen", flags.listen));
   warn_of_open_doors(address, own);
   net::announce_listening(address);

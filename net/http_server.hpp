@@ -19,6 +19,8 @@ class HttpServer {
  public:
   HttpServer(asio::any_io_executor executor, HttpApp& app, ServerOptions options = {});
   ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
 
   /// Begins to accept; port 0 picks one. Returns the address bound. Throws std::runtime_error with one clear
   /// line when the address cannot be had.
