@@ -30,7 +30,7 @@ class Story:
     parts: list = field(default_factory=list)  # what each connection brought
     end: dict | None = None
     asked_again: int = 0  # after a refusal that named a time to wait
-    goodbyes: list = field(default_factory=list)  # close codes; None for a connection that broke
+    goodbyes: list = field(default_factory=list)  # close codes; None for a connection that broke; nothing for one that was not made
     wrong: str | None = None  # what broke the contract
     begun: float = field(default_factory=time.monotonic)
     ended: float | None = None
@@ -85,11 +85,13 @@ class Writer:
     async def write(self, story: Story) -> None:
         end = time.monotonic() + ANSWER_S
         while story.end is None and story.wrong is None and time.monotonic() < end:
+            before = len(story.parts)
             try:
                 await self.connected(story)
             except BROKEN as broken:
-                goodbye = getattr(broken, "rcvd", None)
-                story.goodbyes.append(goodbye and goodbye.code)
+                if len(story.parts) > before:
+                    goodbye = getattr(broken, "rcvd", None)
+                    story.goodbyes.append(goodbye and goodbye.code)
                 await asyncio.sleep(AGAIN_S)
             except AssertionError as wrong:
                 story.wrong = str(wrong)

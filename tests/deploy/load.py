@@ -1,6 +1,7 @@
 """load.py URL...: writers who ask at these addresses, in turn, until standard input ends. Prints what they got as
 JSON. What each should get was asked before, when nothing happened. Runs in a machine's network."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,13 @@ from writer import Crowd, asks, undisturbed  # noqa: E402
 
 WRITERS = 6
 PAUSE_S = 0.2
+RESTARTED = 1012
+
+
+def longest_pause(stories: list) -> float:
+    """Seconds between a suggestion's pieces of text; the first piece comes after the request."""
+    times = [[story.begun, *grown] for story in stories for grown in story.grown.values()]
+    return max(later - earlier for grown in times for earlier, later in itertools.pairwise(grown))
 
 
 def main():
@@ -23,12 +31,16 @@ def main():
     print("loaded", flush=True)
     sys.stdin.read()
     stories = crowd.stop()
+    goodbyes = [code for story in stories for code in story.goodbyes]
     different = [story for story in stories if not story.lost and not story.same_as(whole[story.ask["seed"]])]
     result = {
         "requests": len(stories),
+        "streams": sum(story.ask["n"] for story in stories),
         "lost": sum(story.lost for story in stories),
         "different": len(different),
-        "resumed": sum(len(story.parts) > 1 for story in stories),
+        "handed_over": goodbyes.count(RESTARTED),
+        "broken": len(goodbyes) - goodbyes.count(RESTARTED),
+        "longest_pause_seconds": round(longest_pause(stories), 2),
     }
     print(json.dumps(result), flush=True)
 

@@ -68,6 +68,7 @@ def start(podman: Podman, log: Path, image: str, *arguments, options=()) -> prog
     return programs.Program(podman.command("run", "--rm", *LOCKED, *options, image, *arguments), log, env=podman.environment)
 
 
+# Deliberate break: no USER in the Containerfile, or python3 installed with curl.
 def test_an_image_holds_no_compiler_and_nobody_is_root(podman):
     for program in ("model", "gateway"):
         image = json.loads(podman.run("image", "inspect", f"inkfleet-{program}").stdout)[0]

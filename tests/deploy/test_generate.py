@@ -121,6 +121,26 @@ def test_google_asks_each_model_on_its_port(google, models):
         assert f"INKFLEET_NAME={name}\n" in metadata["inkfleet-env"]
 
 
+# Deliberate break: the same signal for every model, or a backend service without `connectionDraining`.
+def test_google_scales_and_drains_as_the_file_says(google, models, fleet_file):
+    scalers, backends = of(google, "autoscalers"), of(google, "backendServices")
+    websocket_seconds = yaml.safe_load(fleet_file.read_text())["balancer"]["websocket_seconds"]
+    signals = {
+        "saturation": lambda policy: policy["customMetricUtilizations"][0]["utilizationTarget"],
+        "load_balancing": lambda policy: policy["loadBalancingUtilization"]["utilizationTarget"],
+        "cpu": lambda policy: policy["cpuUtilization"]["utilizationTarget"],
+    }
+    for name, model in models.items():
+        own = next(scaler for scaler in scalers if scaler.endswith(f"-model-{slug(name)}"))
+        policy = scalers[own]["autoscalingPolicy"]
+        assert (policy["minNumReplicas"], policy["maxNumReplicas"]) == (model["replicas"]["min"], model["replicas"]["max"])
+        assert scalers[own]["target"].endswith(f"/instanceGroupManagers/{own}")
+        assert signals[model["scale"]["signal"]](policy) == model["scale"]["target"]
+        assert sum("tilization" in key for key in policy) == 1
+        assert backends[own]["timeoutSec"] == websocket_seconds
+        assert backends[own]["connectionDraining"] == {"drainingTimeoutSec": model.get("limits", {}).get("drain_seconds", 30)}
+
+
 def template_metadata(templates: dict, group: dict) -> dict:
     template = templates[group["instanceTemplate"].rsplit("/", 1)[1]]
     return {item["key"]: item["value"] for item in template["properties"]["metadata"]["items"]}

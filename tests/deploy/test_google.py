@@ -61,8 +61,11 @@ class Project:
         assert not self.fake.refusals
         return list(self.fake.changes)
 
+    def resource(self, collection: str, name: str) -> dict:
+        return next(body for path, body in self.fake.store.items() if path.endswith(f"/{collection}/{name}"))
+
     def group(self, name: str) -> dict:
-        return next(body for path, body in self.fake.store.items() if path.endswith(f"/instanceGroupManagers/{name}"))
+        return self.resource("instanceGroupManagers", name)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +89,11 @@ def test_a_second_run_changes_nothing_and_leaves_the_size_to_the_autoscaler(flee
     assert fleet.group("inkfleet-model-gpt2-demo")["targetSize"] == 7
 
 
+# Deliberate breaks: templates named by their model alone; `selectattr('owner', ...)` left out of the role; rollback to the oldest.
 def test_other_weights_touch_their_model_alone_and_can_be_rolled_back(fleet):
     before = fleet.group("inkfleet-model-gpt2-demo")["instanceTemplate"]
-    (fleet.folder / "weights" / "gpt2-demo" / "config.json").write_text('{"changed": true}')
+    for model in ("gpt2-demo", "gpt2-demo-legal"):  # the latter is not to be deployed yet
+        (fleet.folder / "weights" / model / "config.json").write_text('{"changed": true}')
     checked = fleet.play("deploy-model", "--check", "-e", "inkfleet_model=gpt2-demo")
     assert checked.returncode == 0 and "changed=1 " in checked.stdout and not fleet.fake.changes
     changes = fleet.played("deploy-model", "-e", "inkfleet_model=gpt2-demo")
@@ -105,6 +110,7 @@ def test_other_weights_touch_their_model_alone_and_can_be_rolled_back(fleet):
     assert "has had no other template" in fleet.play("rollback", "-e", "inkfleet_model=gpt2-demo").stdout
 
 
+# Deliberate break: `selectattr('owner', ...)` left out of the role, or 'front' out of the owners.
 def test_another_model_is_one_entry(fleet):
     entry = json.loads(json.dumps(fleet.fleet["models"][1])) | {"name": "gpt2-tuned", "aliases": [], "port": 9031}
     entry["weights"] = {"path": str(fleet.weights("gpt2-tuned"))}
@@ -112,15 +118,18 @@ def test_another_model_is_one_entry(fleet):
     fleet.fleet["hosts"][-1]["models"]["gpt2-tuned"] = 1
     changes = fleet.played("deploy-model", "-e", "inkfleet_model=gpt2-tuned")
     touched = {path.rsplit("/", 1)[1] for _, path in changes}
-    assert not any("gpt2-demo" in name for name in touched)
+    assert not any("gpt2-demo" in name for name in touched)  # gpt2-demo-legal too, whose weights have changed
     assert {
         "inkfleet-model-gpt2-tuned",
         "inkfleet-model-gpt2-tuned-ready",
         "inkfleet-model-gpt2-tuned-live",
         "inkfleet",
     } <= touched
+    rules = fleet.resource("urlMaps", "inkfleet")["pathMatchers"][0]["pathRules"]
+    assert ["/gpt2-tuned", "/gpt2-tuned/*"] in [rule["paths"] for rule in rules]
 
 
+# Deliberate break: a stand-in that takes fields which Google's description does not have.
 def test_a_misspelt_field_fails(fleet, tmp_path):
     made = fleet.generate()
     shutil.copytree(made, tmp_path / "google")
@@ -133,6 +142,7 @@ def test_a_misspelt_field_fails(fleet, tmp_path):
     assert any("maxSuge" in refusal for refusal in fleet.fake.refusals)
 
 
+# Deliberate break: no "Delete those too", or resources deleted in the order in which they are made.
 def test_destroy_leaves_nothing(fleet):
     fleet.played("destroy")
     assert fleet.fake.store == {}

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, generated
 
 import machine as machines
@@ -17,11 +18,11 @@ from machine import Machine, Podman, ansible
 
 pytestmark = pytest.mark.slow
 FLEET = Path(__file__).parent / "data" / "machine.yaml"
-MODEL = "gpt2-demo"
+MODEL, OTHER = "gpt2-demo", "gpt2-demo-legal"
 SERVICES = [f"inkfleet-model@{MODEL}:{number}.service" for number in (1, 2)]
 SERVERS = ["127.0.0.1:9001", "127.0.0.1:9002"]
 DOORS = ["ws://127.0.0.1:8000/gpt2-demo", "ws://127.0.0.1:8000/gpt2"]  # to the services, and by way of the gateway
-WATCHDOG_S = 5
+FORCED_DRAIN = 0x08  # HAProxy's SRV_ADMF_FDRAIN
 
 
 @pytest.fixture(scope="module")
@@ -162,36 +163,89 @@ def load(fleet):
         process.kill()
 
 
+# Deliberate breaks: KillSignal=SIGKILL in the unit, no "Put it back" in restart.yml, no `inkfleet_rollback` in rollback.yml,
+# no "Remove the oldest releases" in program.yml.
 @pytest.mark.parametrize(
-    ("playbook", "arguments", "release"), [("site", ["-e", "inkfleet_release=0.1.1"], "0.1.1"), ("rollback", [], "0.1.0")]
+    ("playbook", "release"), [("site", "0.1.1"), ("rollback", "0.1.0")]  # the list of models names 0.1.1 both times
 )
-def test_another_release_under_load_loses_nothing(fleet, play, playbook, arguments, release):
+def test_another_release_under_load_loses_nothing(fleet, play, record_property, playbook, release):
     assert programs_of(fleet) == {"0.1.0" if release == "0.1.1" else "0.1.1"}
+    releases = "/opt/inkfleet/model/releases"
+    fleet.run("sh", "-c", f"cd {releases} && mkdir -p 0.0.1 0.0.2 && until [ 0.0.2 -nt 0.0.1 ]; do touch 0.0.2; done")
     with load(fleet) as got:
-        assert play(playbook, *arguments)["changed"] > 0
+        assert play(playbook, "-e", "inkfleet_release=0.1.1", "-e", "inkfleet_host_releases_kept=1")["changed"] > 0
         assert programs_of(fleet) == {release}
+    assert set(fleet.run("ls", releases).stdout.split()) == {"0.1.0", "0.1.1", "0.0.2"}
+    record_property(f"{playbook}_to_{release}", got[0])
     print(f"{playbook} to {release}: {got[0]}")
     assert got[0]["requests"] > 10
-    assert (got[0]["lost"], got[0]["different"]) == (0, 0)
+    assert (got[0]["lost"], got[0]["different"], got[0]["broken"]) == (0, 0, 0)
+    assert got[0]["handed_over"] > 0, "no stream was running when its service restarted"
     fleet.wait(lambda: all_up(fleet), 60, "not all services are in rotation")
 
 
+def drained(fleet) -> list:
+    """Which services the balancer gives nobody, whatever their health is."""
+    rows = [
+        line.split() for line in fleet.balancer(f"show servers state model_{MODEL}").splitlines() if f" model_{MODEL} " in line
+    ]
+    return [row[3] for row in rows if int(row[6]) & FORCED_DRAIN]
+
+
+# Deliberate breaks: no "Take its services out of rotation" in drain.yml, or no service that is "Put ... back" in service.yml.
 def test_a_drained_host_is_empty_and_comes_back(fleet, play):
     play("drain", "-e", "inkfleet_host=machine")
+    assert drained(fleet) == SERVERS
     assert [fleet.show(unit, "ActiveState")[0] for unit in SERVICES] == ["inactive", "inactive"]
     assert [fleet.show(unit, "Result")[0] for unit in SERVICES] == ["success", "success"]
     assert play("site")["changed"] > 0
     fleet.wait(lambda: all_up(fleet), 60, "not all services are in rotation")
 
 
+# Deliberate break: no "Have it read a changed file" in the gateway's role, or `when` of "Run each service" left out.
+def test_another_model_is_one_entry_and_no_other_service_notices(fleet, play, machine, inventory, tmp_path):
+    with load(fleet) as got:
+        pids = [fleet.show(unit, "MainPID") for unit in SERVICES]
+        listed = with_another_model(inventory, tmp_path)
+        result = ansible(machine, listed, ROOT / "ansible" / "deploy-model.yml", "-e", f"inkfleet_model={OTHER}")
+        fleet.wait(lambda: set(fleet.rotation(f"model_{OTHER}").values()) == {"UP"}, 60, "it is not in rotation")
+        assert suggest(fleet, f"ws://127.0.0.1:8000/{OTHER}") == suggest(fleet, f"ws://127.0.0.1:8080/{OTHER}")
+    assert result["changed"] > 0
+    assert [fleet.show(unit, "MainPID") for unit in SERVICES] == pids
+    assert (got[0]["lost"], got[0]["different"], got[0]["broken"]) == (0, 0, 0)
+    play("site")  # with the list as it was
+    assert fleet.show(f"inkfleet-model@{OTHER}:1.service", "ActiveState") == ["inactive"]
+    assert fleet.ask(f"http://127.0.0.1:8000/{OTHER}/readyz")[0] == 404
+
+
+def with_another_model(inventory: Path, folder: Path) -> Path:
+    fleet = yaml.safe_load(FLEET.read_text())
+    another = {
+        "name": OTHER,
+        "aliases": [],
+        "weights": {"path": f"models/{OTHER}"},
+        "port": 9011,
+        "replicas": {"min": 1, "max": 1},
+    }
+    fleet["models"].append(fleet["models"][0] | another)
+    fleet["models"][0]["limits"] = {"cache_mb": 128}  # which is not to be deployed yet
+    fleet["hosts"][0]["models"][OTHER] = 1
+    file = ROOT / "build" / "fleet-machine-another.yaml"
+    file.write_text(yaml.safe_dump(fleet))
+    made = generated(file, folder / "deploy", "hosts")
+    for package in (inventory.parents[2] / "package").glob("*.tar.gz"):
+        (folder / "package" / package.name).symlink_to(package.resolve())
+    return made / "hosts" / "inventory.yml"
+
+
+# Deliberate break: leave the units' folders of drop-ins out of remove.yml.
 def test_destroy_leaves_nothing(fleet, play):
     play("destroy")
-    assert (
-        fleet.run(
-            "sh", "-c", "ls -d /opt/inkfleet /etc/inkfleet /var/lib/inkfleet 2>/dev/null; pgrep inkfleet", check=False
-        ).stdout
-        == ""
+    look = (
+        "find /etc /opt /usr /var -name '*inkfleet*'; ls /etc/haproxy/haproxy.cfg /etc/haproxy/models.map; getent passwd inkfleet"
     )
+    look += "; nft list tables; pgrep inkfleet"
+    assert fleet.run("sh", "-c", look, check=False).stdout == ""
 
 
 def template_of(made: Path, owner: str, sums: Path) -> dict:
@@ -203,11 +257,15 @@ def template_of(made: Path, owner: str, sums: Path) -> dict:
     return metadata | {"inkfleet-package-sha256": digests[Path(metadata["inkfleet-package"]).name]}
 
 
-# Deliberate break: another checksum, or units that are not in the package.
+def start_instance(fleet, script: str, settings: list) -> subprocess.CompletedProcess:
+    command = fleet.within("env", *settings, "bash", "-s")
+    return subprocess.run(command, input=script, capture_output=True, text=True, timeout=120, check=False)
+
+
+# Deliberate break: no `sha256sum --check` in startup.sh, or units that are not in the package.
 @pytest.mark.parametrize("owner", ["gpt2-demo", "gateway"])
 def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, ours, tmp_path, owner):
     metadata = template_of(ours, owner, packages / "SHA256SUMS")
-    (tmp_path / "attributes.json").write_text(json.dumps(metadata))
     (tmp_path / "instances.json").write_text("[]")
     store = tmp_path / "buckets" / "example-project-inkfleet"
     for folder, files in (("releases", packages.glob("*.tar.gz")), ("weights", (ours / "google" / "weights").iterdir())):
@@ -221,22 +279,15 @@ def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, o
         address = f"http://{server.wait_listening().address}"
         settings = [f"INKFLEET_{name}={address}" for name in ("METADATA", "STORAGE", "MONITORING", "COMPUTE")]
         fleet.run("systemctl", "set-environment", *settings)
-        script = tmp_path / "startup.sh"
-        script.write_text(metadata["startup-script"])
-        with script.open() as text:
-            done = subprocess.run(
-                fleet.within("env", *settings, "bash", "-s"), stdin=text, capture_output=True, text=True, timeout=120, check=False
-            )
-        assert done.returncode == 0, done.stdout + done.stderr
-        again = subprocess.run(
-            fleet.within("env", *settings, "bash", "-s"),
-            input=script.read_text(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert again.returncode == 0, again.stderr
+        wrong = metadata | {"inkfleet-package-sha256": "0" * 64}
+        (tmp_path / "attributes.json").write_text(json.dumps(wrong))
+        refused = start_instance(fleet, metadata["startup-script"], settings)
+        assert refused.returncode != 0 and "checksum did NOT match" in refused.stderr
+        assert not fleet.run("find", "/opt/inkfleet", "-path", "*/releases/000000000000").stdout
+        (tmp_path / "attributes.json").write_text(json.dumps(metadata))
+        for _ in range(2):  # as at the next boot
+            done = start_instance(fleet, metadata["startup-script"], settings)
+            assert done.returncode == 0, done.stdout + done.stderr
         if owner == "gateway":
             assert fleet.ask("http://127.0.0.1:8080/readyz")[0] == 200
             assert fleet.show("inkfleet-find-services.service", "ActiveState") == ["active"]
