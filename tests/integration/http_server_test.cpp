@@ -219,14 +219,14 @@ TEST_F(HttpServerTest, BrokenFramesAndBadUtf8CloseTheConnection) {
 }
 
 TEST_F(HttpServerTest, AHalfOpenPeerIsClosedWhenNoPongComes) {
-  start({.connection = {.handshake = 50ms, .ping_interval = 20ms, .idle_close = 100ms}});
+  start({.connection = {.ping_interval = 50ms, .idle_close = 1s}});
   WsTestClient deaf(io), alive(io);
   ASSERT_TRUE(alive.connect(address, "/ws"));
   ASSERT_TRUE(deaf.connect(address, "/ws"));
   deaf.pause_reading();
   deaf.send("last sign of life");  // its pending read takes the echo; no further read answers pings
   EXPECT_TRUE(run_until(io, [&] { return seen.closed == 1; }));
-  const auto later = std::chrono::steady_clock::now() + 300ms;
+  const auto later = std::chrono::steady_clock::now() + 1500ms;
   run_until(io, [&] { return std::chrono::steady_clock::now() > later; });
   EXPECT_EQ(seen.closed, 1) << "a client that answers pings was closed";
   alive.send("still here");
