@@ -17,7 +17,7 @@ READY = "/readyz"  # new work may come: load balancers, readiness
 LOAD_S = 120  # from start to ready, for what is new to a machine
 DRAIN_S = 30
 GOODBYE_S = 10  # beside the drain, until a program is gone
-NO_GPU_UP_TO = (0, 1)  # releases whose inkfleet-model has no engine for GPUs, and refuses to start on one
+NO_GPU_UP_TO = (0, 1)  # releases whose engine for GPUs has not been tried on one
 
 
 class Wrong(Exception):
@@ -191,7 +191,7 @@ def check_devices(fleet: Fleet) -> None:
     major, minor, _ = fleet.release.split(".", 2)
     for model in fleet.models:
         if model.on_gpu and (int(major), int(minor)) <= NO_GPU_UP_TO:
-            raise Wrong(f"{model.name}.device.kind: gpu, but release {fleet.release} has no engine for GPUs; take cpu")
+            raise Wrong(f"{model.name}.device.kind: gpu, but the engine for GPUs of release {fleet.release} has not been tried on one; take cpu")
 
 
 def check_weights(fleet: Fleet) -> None:

@@ -234,7 +234,7 @@ MISTAKES = {
     "a GPU that the release cannot use": (
         "device: {kind: cpu, machine_type: c3-standard-4, threads: 2}",
         "device: {kind: gpu, machine_type: g2-standard-4, accelerator: nvidia-l4}",
-        "gpt2-demo.device.kind: gpu, but release 0.1.0 has no engine for GPUs",
+        "gpt2-demo.device.kind: gpu, but the engine for GPUs of release 0.1.0 has not been tried on one",
     ),
     "a step that would look like a hang": ("limits: {cache_mb: 256}", "limits: {max_step_ms: 2000}", r"limits\.max_step_ms: 2000"),
 }
