@@ -16,7 +16,7 @@ import machine as machines
 import programs
 from machine import Machine, Podman, ansible
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # playbooks beside the load, on two cores
 FLEET = Path(__file__).parent / "data" / "machine.yaml"
 MODEL, OTHER = "gpt2-demo", "gpt2-demo-legal"
 SERVICES = [f"inkfleet-model@{MODEL}:{number}.service" for number in (1, 2)]
