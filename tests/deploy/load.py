@@ -11,8 +11,8 @@ sys.path[:0] = [str(TESTS / "chaos"), str(TESTS / "e2e")]
 
 from writer import Crowd, asks, undisturbed  # noqa: E402
 
-WRITERS = 4
-PAUSE_S = 0.5
+WRITERS = 6
+PAUSE_S = 0.2
 RESTARTED = 1012
 
 
@@ -24,7 +24,7 @@ def longest_pause(stories: list) -> float:
 
 def main():
     doors = sys.argv[1:]
-    requests = asks(12, n=2, max_tokens=480)  # nearly all of the model's context, so that some are always running
+    requests = asks(12, n=2, max_tokens=300)
     whole = undisturbed(doors[0], requests)
     crowd = Crowd(doors, requests, writers=WRITERS, rounds=None, pause=PAUSE_S)
     crowd.wait_streaming(2)
