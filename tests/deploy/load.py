@@ -24,7 +24,7 @@ def longest_pause(stories: list) -> float:
 
 def main():
     doors = sys.argv[1:]
-    requests = asks(12, n=2, max_tokens=300)  # so that some are always running
+    requests = asks(12, n=2, max_tokens=300)
     whole = undisturbed(doors[0], requests)
     crowd = Crowd(doors, requests, writers=WRITERS, rounds=None, pause=PAUSE_S)
     crowd.wait_streaming(2)

@@ -16,12 +16,13 @@ import machine as machines
 import programs
 from machine import Machine, Podman, ansible
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # playbooks beside the load, on two cores
 FLEET = Path(__file__).parent / "data" / "machine.yaml"
 MODEL, OTHER = "gpt2-demo", "gpt2-demo-legal"
 SERVICES = [f"inkfleet-model@{MODEL}:{number}.service" for number in (1, 2)]
 SERVERS = ["127.0.0.1:9001", "127.0.0.1:9002"]
 DOORS = ["ws://127.0.0.1:8000/gpt2-demo", "ws://127.0.0.1:8000/gpt2"]  # to the services, and by way of the gateway
+STEP_MS = 20
 FORCED_DRAIN = 0x08  # HAProxy's SRV_ADMF_FDRAIN
 
 
@@ -120,13 +121,12 @@ def test_a_killed_service_is_started_again(fleet, record_property):
 # Deliberate break: no WatchdogSec in the unit, or a watchdog that is fed whatever the verdict is.
 @pytest.mark.parametrize("how", ["process", "engine"])
 def test_a_hung_service_is_replaced_by_the_watchdog(fleet, record_property, how):
+    take_faults(fleet)
     restarts = int(fleet.show(SERVICES[0], "NRestarts")[0])
     if how == "process":
         fleet.run("systemctl", "kill", "-s", "SIGSTOP", SERVICES[0])
     else:
-        order_faults(fleet)
-        restarts = 0
-        fleet.run("curl", "-sf", "-X", "POST", "-d", '{"fault": "hang_engine"}', f"http://{SERVERS[0]}/faults")
+        order(fleet, SERVERS[0], fault="hang_engine")
         subprocess.Popen(
             fleet.inside(programs.BIN / "inkfleet-suggest", f"ws://{SERVERS[0]}/{MODEL}", "hang"),
             stdout=subprocess.DEVNULL,
@@ -138,19 +138,27 @@ def test_a_hung_service_is_replaced_by_the_watchdog(fleet, record_property, how)
     assert "Watchdog timeout" in fleet.run("journalctl", "-u", SERVICES[0], "-n", "50", "--no-pager").stdout
 
 
-def order_faults(fleet) -> None:
-    folder = f"/run/systemd/system/{SERVICES[0]}.d"
-    fleet.run(
-        "sh", "-c", f"mkdir -p '{folder}' && printf '[Service]\\nEnvironment=INKFLEET_FAULTS=true\\n' > '{folder}/faults.conf'"
-    )
+def take_faults(fleet) -> None:
+    """Has the services take faults on demand; they are restarted for it once."""
+    if fleet.ask(f"http://{SERVERS[0]}/faults")[0] == 200:
+        return
+    folder = "/run/systemd/system/inkfleet-model@.service.d"
+    fleet.run("sh", "-c", f"mkdir -p {folder} && printf '[Service]\\nEnvironment=INKFLEET_FAULTS=true\\n' > {folder}/faults.conf")
     fleet.run("systemctl", "daemon-reload")
-    fleet.run("systemctl", "restart", SERVICES[0])
-    fleet.wait(lambda: all_up(fleet), 30, "it does not come back")
+    fleet.run("systemctl", "restart", *SERVICES)
+    fleet.wait(lambda: all_up(fleet), 60, "it does not come back")
+
+
+def order(fleet, server: str, **fault) -> None:
+    fleet.run("curl", "-sf", "-X", "POST", "-d", json.dumps(fault), f"http://{server}/faults")
 
 
 @contextlib.contextmanager
 def load(fleet):
-    """Writers at work; what they got is in the list that is given, after the block."""
+    """Writers at work, whose streams take longer than a service drains; what they got is in the list that is given, after the block."""
+    take_faults(fleet)
+    for server in SERVERS:
+        order(fleet, server, fault="slow_steps", ms=STEP_MS)
     command = fleet.inside(sys.executable, Path(__file__).parent / "load.py", *DOORS)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
