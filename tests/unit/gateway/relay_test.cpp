@@ -1,13 +1,8 @@
-#include "gateway/relay.hpp"
-
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-
-#include <random>
 
 #include "proto/limits.hpp"
 #include "proto/traceparent.hpp"
-#include "tests/unit/gateway/fakes.hpp"
+#include "tests/unit/gateway/relay_fixture.hpp"
 
 namespace inkfleet::gateway {
 namespace {
@@ -16,50 +11,6 @@ using namespace std::chrono_literals;
 using namespace proto;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-class RelayTest : public testing::Test {
- protected:
-  RelayTest() {
-    relay.add_upstream("m", one);
-    relay.add_upstream("m", two);
-  }
-
-  Relay::Ticket start(Suggest suggest, std::vector<ServerFrame>& answers) {
-    return relay.start({.model = "m",
-                        .suggest = std::move(suggest),
-                        .answer = [&answers](ServerFrame frame) { answers.push_back(std::move(frame)); }},
-                       at(0ms));
-  }
-  void answer(const Upstream& from, ServerFrame frame) { relay.on_frame(from, std::move(frame), at(1ms)); }
-
-  FakeUpstream one{"ws://one"}, two{"ws://two"};
-  CountingObserver observer;
-  Relay relay{observer, 1};
-  std::vector<ServerFrame> got;
-};
-
-/// Frames in short: "started", "delta 0 text", "finished 0 length", "completed", "error unavailable".
-std::vector<std::string> brief(const std::vector<ServerFrame>& frames) {
-  struct {
-    std::string operator()(const Queued&) { return "queued"; }
-    std::string operator()(const Started&) { return "started"; }
-    std::string operator()(const Delta& f) { return fmt::format("delta {} {}", f.index, f.text); }
-    std::string operator()(const Finished& f) {
-      const bool failed = f.reason == FinishReason::kFailed;
-      return fmt::format("finished {}{}", f.index, failed ? " failed" : "");
-    }
-    std::string operator()(const Completed&) { return "completed"; }
-    std::string operator()(const Prefilled&) { return "prefilled"; }
-    std::string operator()(const Error& f) {
-      return f.code == ErrorCode::kUnavailable ? "unavailable"
-             : f.code == ErrorCode::kDeadline  ? "deadline"
-                                               : "error";
-    }
-  } in_short;
-  std::vector<std::string> all;
-  for (const auto& frame : frames) all.push_back(std::visit(in_short, frame));
-  return all;
-}
 
 TEST_F(RelayTest, NamesRequestsAnewAndBack) {
   std::vector<ServerFrame> other;
@@ -263,68 +214,6 @@ TEST_F(RelayTest, AnAnswerMayStartTheNextRequest) {
   relay.tick(at(1ms) + Relay::kReconnect);
   ASSERT_THAT(brief(next), ElementsAre("unavailable"));
   EXPECT_EQ(relay.live(), 0u);
-}
-
-/// Services, editors and connections that do anything in any order: each request still ends exactly once,
-/// every started suggestion too, and no counter leaks.
-TEST_F(RelayTest, WhateverHappensEveryRequestEndsExactlyOnce) {
-  std::mt19937 draw(42);
-  const auto below = [&](int n) { return static_cast<int>(draw() % static_cast<unsigned>(n)); };
-  std::vector<std::vector<ServerFrame>> answers(2000);
-  std::vector<Relay::Ticket> tickets;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    tickets.push_back(start({.id = "x", .n = 1 + below(4), .deadline = 1000ms}, answers[i]));
-    auto& service = below(2) ? one : two;
-    for (int step = 0; step < 8; ++step) {
-      const auto id = fmt::format("r{}", tickets[below(static_cast<int>(tickets.size()))] - below(2));
-      switch (below(10)) {
-        case 0:
-          answer(service, Started{.id = id});
-          break;
-        case 1:
-        case 2:
-          answer(service, Delta{.id = id, .index = below(5)});
-          break;
-        case 3:
-        case 4:
-          answer(service, Finished{.id = id, .index = below(5)});
-          break;
-        case 5:
-          answer(service, Completed{.id = id});
-          break;
-        case 6:
-          answer(service, Error{.id = id});
-          break;
-        case 7:
-          relay.cancel(tickets[below(static_cast<int>(tickets.size()))]);
-          break;
-        case 8:
-          service.up = !service.up;
-          break;
-        case 9:
-          if (below(20) == 0) relay.on_lost(service, at(1ms));
-          break;
-      }
-    }
-  }
-  relay.tick(at(1h));
-  EXPECT_EQ(relay.live(), 0u);
-  EXPECT_EQ(relay.outstanding(one) + relay.outstanding(two), 0u);
-  EXPECT_EQ(observer.begun, 2000);
-  for (const auto& frames : answers) {
-    const auto short_form = brief(frames);
-    const auto count = [&](std::string_view what) {
-      return std::ranges::count_if(short_form, [&](const auto& f) { return f.starts_with(what); });
-    };
-    EXPECT_EQ(count("completed") + count("unavailable") + count("deadline") + count("error"), 1);
-    std::set<int> finished;
-    for (const auto& frame : frames) {
-      if (const auto* f = std::get_if<Finished>(&frame)) {
-        EXPECT_TRUE(finished.insert(f->index).second);
-      }
-    }
-    EXPECT_TRUE(count("delta") == 0 || count("started") == 1);
-  }
 }
 
 TEST_F(RelayTest, AModelThatIsServedNoMoreEndsWhatRunsAndTakesNothingNew) {
