@@ -1,7 +1,6 @@
 #include "bench/load/options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 
 #include "net/program.hpp"
 #include "proto/limits.hpp"
@@ -10,8 +9,6 @@ namespace inkfleet::load {
 namespace {
 
 namespace limits = proto::limits;
-
-constexpr int kBadUsage = 2;
 
 constexpr const char* kFooter =
     "Example:\n"
@@ -93,11 +90,10 @@ CommandLine read_command_line(int argc, char** argv) {
                   .slo_ms = static_cast<int>(options.slo_first_token.count())};
   describe_load(app, options, written);
   describe_requests(app, options, written);
+  app.callback([&] {
+    if (options.rates.empty() && options.closed == 0) throw CLI::RequiredError("--rate or --closed");
+  });
   if (const auto status = net::parse_command_line(app, argc, argv)) return {.exit_code = *status};
-  if (options.rates.empty() && options.closed == 0) {
-    std::cerr << "error: --rate or --closed is required; see inkfleet-bench --help\n";
-    return {.exit_code = kBadUsage};
-  }
   options.protocol = written.protocol == "llama" ? Protocol::kLlama : Protocol::kInkfleet;
   options.arrivals = written.arrivals == "uniform" ? ArrivalProcess::kUniform : ArrivalProcess::kPoisson;
   options.deadline = std::chrono::milliseconds(written.deadline_ms);
