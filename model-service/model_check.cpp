@@ -77,9 +77,9 @@ void check_model(const ModelFlags& flags, const std::string& text_file) {
   const auto text = text_file.empty() ? "" : net::read_file(text_file);
   if (flags.device == "cuda") {
     throw std::runtime_error(
-        "--device: expected cpu or auto with --check, found cuda: number formats are tried on the CPU, and "
-        "what "
-        "a GPU needs is told beside them");
+        "--device: expected cpu or auto with --check, which tries number formats on the CPU and says what a "
+        "GPU "
+        "needs beside them; found cuda");
   }
   std::vector<Tried> all;
   for (const auto& [dtype, type] : gpt2::kComputeTypes) {
