@@ -11,9 +11,10 @@ namespace inkfleet::gpu {
 constexpr int kAttentionThreads = 128;
 constexpr int kAttentionWarps = kAttentionThreads / kWarp;
 
-/// Blocks that a multiprocessor runs at the same time, and as many are launched for each: registers are held
-/// to what lets it.
+/// Blocks launched for each multiprocessor. Registers are held to what lets all run at the same time; heads
+/// that need more lanes than kFewestLanes are left the registers of three.
 constexpr int kAttentionBlocks = 4;
+constexpr int kAttentionBlocksOfWideHeads = 3;
 
 /// Vectors of keys, and of values, that a thread has on their way at the same time.
 constexpr int kKeysAhead = 4;
@@ -263,7 +264,8 @@ __device__ void prefetch_item(const Attention<T>& a, const AttentionItem& item, 
 /// Blocks share out items times heads; how many items there are is known on the device alone, so that one
 /// graph serves any step.
 template <int kLanes, class T>
-__global__ void __launch_bounds__(kAttentionThreads, kLanes == kFewestLanes ? kAttentionBlocks : 3)
+__global__ void __launch_bounds__(kAttentionThreads,
+                                  kLanes == kFewestLanes ? kAttentionBlocks : kAttentionBlocksOfWideHeads)
     attention(Attention<T> a) {
   __shared__ uint4 memory[sizeof(AttentionShared<kLanes, kItemRows>) / sizeof(uint4) + 1];
   const int work = *a.item_count * a.cache.heads;
