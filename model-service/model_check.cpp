@@ -48,7 +48,7 @@ void print_gpu_memory(const std::string& folder) {
   const auto needed = gpu::memory_on_gpu(config, gpt2::has_tied_head(checkpoint, config));
   const auto context = static_cast<std::size_t>(needed.position_bytes) * config.context_length;
   fmt::print(
-      "\non a GPU, fp16 or bf16: {:.1f} MB of weights; keys and values {:.1f} KB a token, {:.1f} MB a full "
+      "\non a GPU, fp16 or bf16: {:.2f} MB of weights; keys and values {:.1f} KB a token, {:.1f} MB a full "
       "context\n",
       megabytes(needed.weights_bytes), static_cast<double>(needed.position_bytes) / 1024, megabytes(context));
 }
