@@ -131,7 +131,7 @@ class Drill:
         picture.draw(f"Autoscaling drill: {LEAST} to {MOST} services, target {TARGET}", panels, TARGET, file)
 
 
-# Deliberate breaks: SIGKILL for SIGTERM in remove() together with a gateway that does not resume; a saturation that is always 0.5.
+# Deliberate breaks: SIGKILL for SIGTERM in remove(); a saturation that is always 0.5.
 @pytest.mark.slow
 def test_services_follow_the_load_and_no_stream_is_lost(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

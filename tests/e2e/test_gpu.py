@@ -39,7 +39,7 @@ def start(folder, tmp_path):
         program.close()
 
 
-# Break: catch what find_gpu() reports and go on with the CPU for --device cuda.
+# Break: let --device cuda take the CPU where find_gpu() finds no device, as auto does.
 @pytest.mark.skipif(not (programs.BIN / "libinkfleet_gpu.so").exists(), reason="make gpu has not compiled the library")
 def test_without_a_gpu_the_real_library_says_so_in_one_line():
     arguments = ["--model", programs.MODELS / MODEL, "--name", MODEL, "--listen", "127.0.0.1:0", "--device", "cuda"]
