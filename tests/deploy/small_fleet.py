@@ -15,26 +15,14 @@ import programs
 ROTATION_S = 30
 
 
-def free_ports(count: int) -> list:
-    """Neighbours, since the services of a model on a host have ports in turn."""
-    while True:
-        first = programs.free_port()
-        with ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return list(range(first, first + count))
-
-
 class Fleet(ExitStack):
     """`models`: how many services each has. `flags`: of the services, beside what was generated."""
 
     def __init__(self, folder: Path, models: dict, aliases: dict, flags=()):
         super().__init__()
         self.folder, self.models, self.aliases, self.flags = folder, models, aliases, flags
-        self.ports = free_ports(10)
+        first = programs.free_port(10)
+        self.ports = range(first, first + 10)  # neighbours, since the services of a model on a host have ports in turn
         (folder / "fleet.yaml").write_text(yaml.safe_dump(self.file()))
         self.made = generated(folder / "fleet.yaml", folder / "deploy", "hosts") / "hosts"
         self.services = {}

@@ -13,9 +13,10 @@ from conftest import ROOT
 
 import faults
 import picture
+import programs
 from autoscaler import Policy, Sample
 from metrics import Metrics
-from small_fleet import Fleet, free_ports
+from small_fleet import Fleet
 
 sys.path.insert(0, str(ROOT / "tests" / "chaos"))
 
@@ -60,7 +61,7 @@ class Scaled:
         self.fleet.gateway.hang_up("new configuration is in use")
 
     def add(self):
-        service = self.fleet.start_service(self.file, f"127.0.0.1:{free_ports(1)[0]}")
+        service = self.fleet.start_service(self.file, f"127.0.0.1:{programs.free_port()}")
         faults.order(service.address, "slow_steps", ms=STEP_MS)
         self.services.append(service)
         self.tell_gateway()

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -138,10 +139,28 @@ def answers_ok(url: str) -> bool:
         return False
 
 
-def free_port() -> int:
+_given_ports = set()
+
+
+def free_port(neighbours: int = 1) -> int:
+    """The first of so many ports that nobody listens at, for a program that is to listen there later. They are below those that
+    the system gives to connections and to listeners without a port of their own, or one of these would have it by then."""
+    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        first = random.randrange(10_000, end - neighbours)
+        ports = range(first, first + neighbours)
+        if _given_ports.isdisjoint(ports) and all(map(_is_free, ports)):
+            _given_ports.update(ports)
+            return first
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def run_tool(name: str, *arguments, seconds: float = 60, **options) -> subprocess.CompletedProcess:

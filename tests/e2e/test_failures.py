@@ -31,8 +31,8 @@ def gateway_for(start, *ports):
     return start(programs.start_gateway({"listen": "127.0.0.1:0", "routes": routes}, start.folder))
 
 
-def model_on(start, port=0):
-    return start(programs.start_model(MODEL, start.folder, f"127.0.0.1:{port}"))
+def model_on(start, port=None):
+    return start(programs.start_model(MODEL, start.folder, f"127.0.0.1:{port or programs.free_port()}"))
 
 
 def completes_eventually(editor, attempts: int = 100):
