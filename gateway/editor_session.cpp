@@ -70,20 +70,24 @@ void EditorSession::handle(proto::Suggest suggest) {
   }
   std::erase_if(completed_, [&](const auto& older) { return older.id == suggest.id; });
   const auto document = suggest.document;
-  if (document) {
-    supersede(*document);
-    drop_prefill(*document);
-    suggest.document = document_of(connection_, *document);
-  }
-  if (live_.size() >= live_requests_) {
+  auto* const older = document ? current(*document) : nullptr;
+  if (live_.size() - (older != nullptr ? 1 : 0) >= live_requests_) {
     return refuse(
         {.code = proto::ErrorCode::kOverloaded,
-         .message = fmt::format("{} requests of this connection are running, the limit", live_.size()),
+         .message = fmt::format("{} requests of this connection are running, the limit", live_requests_),
          .id = suggest.id,
          .retry_after = kRetryOverloaded});
   }
+  if (older != nullptr) {
+    older->superseded = true;
+    relay_.cancel(older->ticket);
+  }
+  if (document) {
+    drop_prefill(*document);
+    suggest.document = document_of(connection_, *document);
+  }
   const std::string id = suggest.id;
-  live_[id] = {0, document};
+  live_[id] = {.document = document};
   const auto ticket =
       relay_.start({.model = model_,
                     .door = Door::kProtocol,
@@ -96,10 +100,11 @@ void EditorSession::handle(proto::Suggest suggest) {
     at->second.ticket = ticket;  // it may have ended already
 }
 
-void EditorSession::supersede(const std::string& document) {
-  for (const auto& [id, request] : live_) {
-    if (request.document == document) relay_.cancel(request.ticket);
-  }
+EditorSession::Request* EditorSession::current(const std::string& document) {
+  const auto at = std::ranges::find_if(live_, [&](const auto& entry) {
+    return entry.second.document == document && !entry.second.superseded;
+  });
+  return at == live_.end() ? nullptr : &at->second;
 }
 
 void EditorSession::handle(const proto::Cancel& cancel) {

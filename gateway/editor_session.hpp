@@ -25,7 +25,8 @@ class EditorSession : public net::WebSocketSession {
   static constexpr std::size_t kRemembered = 32;
 
   /// `caller` asks. `connection` is a number no other connection has: it keeps documents of different editors
-  /// apart. `live_requests` may run at once, and so many prefills wait.
+  /// apart. `live_requests` may run at once, and so many prefills wait; a request that supersedes another
+  /// takes its place.
   EditorSession(Relay& relay, std::string model, Caller caller, std::uint64_t connection,
                 std::shared_ptr<net::WebSocketPeer> peer, std::function<Clock::time_point()> now = Clock::now,
                 std::size_t live_requests = proto::limits::kLiveRequestsPerEditor);
@@ -38,6 +39,7 @@ class EditorSession : public net::WebSocketSession {
   struct Request {
     Relay::Ticket ticket = 0;
     std::optional<std::string> document;
+    bool superseded = false;
   };
   struct Completed {
     std::string id;  // the editor's own
@@ -49,7 +51,8 @@ class EditorSession : public net::WebSocketSession {
   void handle(proto::Prefill prefill);
   void handle(const proto::Accept& accept);
   void refuse(proto::Error error);
-  void supersede(const std::string& document);
+  /// The request of the document that a newer one would supersede.
+  Request* current(const std::string& document);
   void drop_prefill(const std::string& document);
   void remember(const std::string& id, Served served);
   void forward(const std::string& id, proto::ServerFrame frame);

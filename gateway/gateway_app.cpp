@@ -132,9 +132,7 @@ std::optional<net::AnswerFactory> GatewayApp::answer_over_time(const HttpRequest
   }
   auto answer = openai_.complete(request.body(), std::get<Caller>(std::move(admitted)));
   if (auto* accepted = std::get_if<net::AnswerFactory>(&answer)) return std::move(*accepted);
-  auto& refused = std::get<HttpResponse>(answer);
-  if (refused.result() == http::status::too_many_requests) on_refused(refused.result());
-  return net::ready_answer(std::move(refused));
+  return net::ready_answer(refuse(std::get<HttpResponse>(std::move(answer))));
 }
 
 /// What probes and people ask for needs no key. (/metrics has a rule of its own.)

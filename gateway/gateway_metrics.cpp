@@ -42,8 +42,9 @@ GatewayMetrics::GatewayMetrics(net::Metrics& metrics)
       probes_(gauges(metrics, "inkfleet_gateway_upstream_probe_ok",
                      "1 while the health probe of a service is answered well")),
       connections_(gauges(metrics, "inkfleet_gateway_connections", "Open WebSockets of editors")),
-      refused_(counters(metrics, "inkfleet_gateway_refused_total",
-                        "Requests and connections refused for their key, origin or limits, by HTTP status")),
+      refused_(counters(
+          metrics, "inkfleet_gateway_refused_total",
+          "Requests and connections refused for their content, key, origin or limits, by HTTP status")),
       added_delay_(histograms(metrics, "inkfleet_gateway_added_delay_seconds",
                               "Between a service's frame and its being queued for the editor")
                        .Add({}, kDelayBuckets)),

@@ -33,7 +33,7 @@ class GatewayMetrics : public RelayObserver {
   void on_upstream_gone(const std::string& model, const std::string& address);
   void on_connection(Door door, int change);
 
-  /// A request or connection was refused for its key, its origin or a limit.
+  /// A request or connection was refused for what it asks, its key, its origin or a limit.
   void on_refused(unsigned status);
 
   /// Between a service's frame and its being queued for the editor.

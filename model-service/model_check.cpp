@@ -14,6 +14,7 @@
 #include "model-service/gpu/gpu_model.hpp"
 #include "model-service/model_trial.hpp"
 #include "net/file.hpp"
+#include "net/terminal.hpp"
 
 namespace inkfleet::service {
 namespace {
@@ -25,7 +26,7 @@ struct Tried {
 
 /// For a person who waits at a terminal.
 void tell_progress(std::string_view dtype) {
-  if (::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "trying {} ...\n", dtype);
+  if (net::is_terminal(STDERR_FILENO)) fmt::print(stderr, "trying {} ...\n", dtype);
 }
 
 double megabytes(std::size_t bytes) {

@@ -4,6 +4,7 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
@@ -17,6 +18,7 @@
 #include "net/address.hpp"
 #include "net/log_event.hpp"
 #include "net/supervisor.hpp"
+#include "net/terminal.hpp"
 
 namespace inkfleet::net {
 
@@ -130,8 +132,9 @@ std::string_view version() {
 }
 
 void start_log(const std::string& level, const std::string& format) {
-  auto log =
-      std::make_shared<spdlog::logger>("inkfleet", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  const auto colors = takes_colors(STDERR_FILENO) ? spdlog::color_mode::automatic : spdlog::color_mode::never;
+  auto log = std::make_shared<spdlog::logger>("inkfleet",
+                                              std::make_shared<spdlog::sinks::stderr_color_sink_mt>(colors));
   log->set_level(spdlog::level::from_str(level));
   if (format == "json") {
     log->set_formatter(std::make_unique<JsonFormatter>());

@@ -1,25 +1,14 @@
 #include "net/progress_bar.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "net/terminal.hpp"
+
 namespace inkfleet::net {
-namespace {
-
-constexpr int kUsualColumns = 80;
-
-int columns_of_stderr() {
-  if (::isatty(STDERR_FILENO) != 1) return 0;
-  winsize size{};
-  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : kUsualColumns;
-}
-
-}  // namespace
 
 std::string progress_line(std::string_view title, std::uint64_t done, std::uint64_t total, ProgressUnit unit,
                           int width) {
@@ -35,7 +24,7 @@ std::string progress_line(std::string_view title, std::uint64_t done, std::uint6
 }
 
 ProgressBar::ProgressBar(std::string title, ProgressUnit unit)
-    : title_(std::move(title)), unit_(unit), width_(columns_of_stderr()) {}
+    : title_(std::move(title)), unit_(unit), width_(terminal_columns(STDERR_FILENO)) {}
 
 ProgressBar::~ProgressBar() {
   if (drawn_ > 0) fmt::print(stderr, "\r\033[K");

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "net/terminal.hpp"
+
 namespace inkfleet::terminal {
 namespace {
 
@@ -18,6 +20,12 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 void put(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
+}
+
+/// What is not the model's own, for a terminal.
+std::string dimmed(std::string_view text) {
+  static const bool colors = net::takes_colors(STDOUT_FILENO);
+  return colors ? std::string(kDim).append(text).append(kPlain) : std::string(text);
 }
 
 /// Text for a terminal: a model may write what a terminal would take for commands.
@@ -64,7 +72,7 @@ std::vector<std::string> wrapped(std::string_view text, int columns) {
 class StreamScreen : public Screen {
  public:
   StreamScreen(std::string_view prompt, bool terminal) : terminal_(terminal) {
-    if (terminal_) put(std::string(kDim) + harmless(prompt) + std::string(kPlain));
+    if (terminal_) put(dimmed(harmless(prompt)));
   }
   void append(int, std::string_view text) override { put(terminal_ ? harmless(text) : std::string(text)); }
   void finish() override { put("\n"); }
@@ -99,7 +107,7 @@ class LineScreen : public Screen {
 class LiveScreen : public Screen {
  public:
   LiveScreen(std::string_view prompt, int suggestions) : texts_(static_cast<std::size_t>(suggestions)) {
-    put(std::string(kDim) + harmless(prompt) + std::string(kPlain) + "\n");
+    put(dimmed(harmless(prompt)) + "\n");
   }
   void append(int index, std::string_view text) override {
     texts_.at(static_cast<std::size_t>(index)) += harmless(text);
@@ -119,7 +127,7 @@ class LiveScreen : public Screen {
       const auto lines = wrapped(texts_[index], std::max(1, columns - static_cast<int>(mark.size()) - 1));
       const std::size_t hidden = lines.size() - std::min<std::size_t>(lines.size(), rows_each);
       for (std::size_t line = hidden; line < lines.size(); ++line, ++drawn_rows_) {
-        out.append(kDim).append(mark).append(kPlain).append(lines[line]).append("\n");
+        out.append(dimmed(mark)).append(lines[line]).append("\n");
       }
     }
     put(out);
@@ -132,7 +140,7 @@ class LiveScreen : public Screen {
 }  // namespace
 
 std::unique_ptr<Screen> make_screen(std::string_view prompt, int suggestions) {
-  const bool terminal = isatty(STDOUT_FILENO) != 0;
+  const bool terminal = net::is_terminal(STDOUT_FILENO);
   if (suggestions == 1) return std::make_unique<StreamScreen>(prompt, terminal);
   if (terminal) return std::make_unique<LiveScreen>(prompt, suggestions);
   return std::make_unique<LineScreen>(suggestions);

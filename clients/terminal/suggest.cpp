@@ -11,20 +11,24 @@
 #include "clients/terminal/options.hpp"
 #include "clients/terminal/screen.hpp"
 #include "net/api_keys.hpp"
+#include "net/terminal.hpp"
 #include "proto/error_code.hpp"
 
 namespace inkfleet::terminal {
 namespace {
 
+constexpr const char *kDim = "\033[2m", *kPlain = "\033[0m";
+
 /// What it took, for people: a line beside the text, on standard error.
 void report(const proto::Completed& completed) {
-  if (isatty(STDERR_FILENO) == 0) return;
+  if (!net::is_terminal(STDERR_FILENO)) return;
   const auto& [queue, prefill, decode] = completed.timing;
-  std::fprintf(
-      stderr,
-      "\033[2m%s, seed %llu: %d tokens in %.0f ms (waited %.0f, read the text %.0f, wrote %.0f)\033[0m\n",
-      completed.receipt.model.c_str(), static_cast<unsigned long long>(completed.receipt.seed),
-      completed.usage.completion_tokens, queue + prefill + decode, queue, prefill, decode);
+  const bool colors = net::takes_colors(STDERR_FILENO);
+  std::fprintf(stderr,
+               "%s%s, seed %llu: %d tokens in %.0f ms (waited %.0f, read the text %.0f, wrote %.0f)%s\n",
+               colors ? kDim : "", completed.receipt.model.c_str(),
+               static_cast<unsigned long long>(completed.receipt.seed), completed.usage.completion_tokens,
+               queue + prefill + decode, queue, prefill, decode, colors ? kPlain : "");
 }
 
 void show_json(const net::WebSocketUrl& url, const std::string& key, const Options& options) {

@@ -20,6 +20,9 @@ using gpt2::Config;
 
 constexpr int kBlockTokens = 16;
 
+/// The least compute capability that multiplies matrices of bf16.
+constexpr int kBf16Major = 8;
+
 constexpr std::array<std::pair<std::string_view, inkfleet_gpu_type>, 2> kTypes{
     {{"fp16", INKFLEET_GPU_FP16}, {"bf16", INKFLEET_GPU_BF16}}};
 
@@ -54,6 +57,13 @@ inkfleet_gpu_config describe(const Config& config, bool tied_head, inkfleet_gpu_
           .scale_attention = config.scale_attention ? 1 : 0,
           .scale_by_inverse_layer = config.scale_by_inverse_layer ? 1 : 0,
           .tied_head = tied_head ? 1 : 0};
+}
+
+void check_type(inkfleet_gpu_type type, const inkfleet_gpu_device& device) {
+  if (type != INKFLEET_GPU_BF16 || device.major >= kBf16Major) return;
+  const auto capability = std::to_string(device.major) + "." + std::to_string(device.minor);
+  throw std::runtime_error("--dtype bf16: expected a GPU of compute capability 8.0 or above, found " +
+                           std::string(device.name) + " of " + capability + "; take fp16");
 }
 
 /// Sends a checkpoint's tensors and counts the bytes.
@@ -151,6 +161,7 @@ LoadedGpuModel load_model(const std::filesystem::path& folder, const LoadOptions
     if (const int code = library.describe(options.device, &loaded.device); code != 0) {
       throw health::DeviceFailure("looking at the device", health::device_error(code));
     }
+    check_type(options.type, loaded.device);
     loaded.model =
         std::make_unique<GpuModel>(library, options.device, describe(config, tied_head, options.type));
     Uploader(checkpoint, config, *loaded.model, options).send_all(tied_head);

@@ -1,11 +1,29 @@
-// OpenAI's own JavaScript client against a gateway: node openai_client.mjs BASE_URL TOKENS REFUSED. As JSON: TOKENS, those of the
-// prompt; REFUSED, a list of fields and the parameter that is at fault. Says ok when all holds.
+// OpenAI's own JavaScript client against a gateway: node openai_client.mjs BASE_URL TOKENS REFUSED TRAFFIC. As JSON: TOKENS, those of
+// the prompt; REFUSED, a list of fields and the parameter that is at fault. Says ok when all holds. What went over the wire comes to the
+// file TRAFFIC, a JSON object a line.
 
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import OpenAI from "openai";
 
-const [baseURL, tokens, refused] = process.argv.slice(2);
-const client = new OpenAI({ baseURL, apiKey: "none is asked for", maxRetries: 0 });
+const [baseURL, tokens, refused, traffic] = process.argv.slice(2);
+const exchanges = []; // whose answers came whole
+const recorded = async (url, options) => {
+  const answer = await fetch(url, options);
+  const { status, headers } = answer;
+  const seen = { method: options.method.toUpperCase(), path: new URL(url).pathname, sent: options.body, status, headers: Object.fromEntries(headers) };
+  const decoder = new TextDecoder();
+  let body = "";
+  const recorder = new TransformStream({
+    transform(piece, on) {
+      body += decoder.decode(piece, { stream: true });
+      on.enqueue(piece);
+    },
+    flush: () => exchanges.push({ ...seen, body }),
+  });
+  return new Response(answer.body.pipeThrough(recorder), { status, headers });
+};
+const client = new OpenAI({ baseURL, apiKey: "none is asked for", maxRetries: 0, fetch: recorded });
 const asked = { model: "gpt2-demo", prompt: "The old castle", max_tokens: 12 };
 const create = (fields) => client.completions.create({ ...asked, ...fields });
 const texts = (completion) => completion.choices.map((choice) => choice.text);
@@ -49,4 +67,6 @@ for await (const event of long) {
   assert.ok(event.id.startsWith("cmpl-"));
   break; // leaves the stream: the client goes away
 }
+
+await writeFile(traffic, exchanges.map((exchange) => `${JSON.stringify(exchange)}\n`).join(""));
 console.log("ok");

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ import pytest
 
 import programs
 from metrics import Metrics
+from terminal import Terminal
 
 TEXT = programs.ROOT / "tests" / "data" / "texts" / "northanger-abbey-excerpt.txt"
 
@@ -102,12 +102,10 @@ def test_prints_a_table_and_takes_flags_from_the_environment(fleet):
 def test_a_bar_is_drawn_on_a_terminal_alone(fleet):
     arguments = ["--rate", 5, "--duration", 1, "--max-tokens", 2]
     assert bench(fleet.url("service"), *arguments).stderr == ""
-    master, slave = pty.openpty()
+    terminal = Terminal()
     command = [programs.BIN / "inkfleet-bench", fleet.url("service"), "--prompts", TEXT, "--warmup", 0, *arguments]
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=slave, timeout=60, check=False)
-    os.close(slave)
-    drawn = os.read(master, 1 << 16).decode()
-    os.close(master)
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=terminal.device, timeout=60, check=False)
+    drawn = terminal.written()
     assert done.returncode == 0
     assert "\r\033[K5 requests/s [" in drawn and "of 1 s" in drawn
     assert drawn.rpartition("\033[K")[2] == ""

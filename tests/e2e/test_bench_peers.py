@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import pty
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -17,6 +15,7 @@ sys.path.append(str(ROOT / "bench/peers"))
 import formats  # noqa: E402
 import harness  # noqa: E402
 import report  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 # A system that counts the others at rest while it works, and the tokens it was told to.
 DRIVER = """
@@ -111,10 +110,8 @@ def test_progress_is_for_a_terminal_alone():
     code = "import sys; sys.path.append(sys.argv[1]); from progress import track; print(list(track('rounds', range(4))))"
     command = [sys.executable, "-c", code, ROOT / "bench"]
     assert subprocess.run(command, capture_output=True, timeout=60, check=True).stderr == b""
-    master, slave = pty.openpty()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, timeout=60, check=True)
-    os.close(slave)
-    drawn = os.read(master, 1 << 16).decode()
-    os.close(master)
+    terminal = Terminal()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal.device, timeout=60, check=True)
+    drawn = terminal.written()
     assert done.stdout == b"[0, 1, 2, 3]\n"
     assert drawn.count("rounds [") == 5 and "=] 4 of 4" in drawn and drawn.endswith("\r\033[K")

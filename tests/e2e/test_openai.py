@@ -271,6 +271,11 @@ def test_keys_and_limits_are_those_of_the_other_door(fleet, tmp_path):
         with pytest.raises(openai.RateLimitError) as limited:
             client.completions.create(model=MODEL, prompt=[PROMPT] * 3, max_tokens=2)
         assert limited.value.response.headers["Retry-After"] == "1"
+        with pytest.raises(openai.BadRequestError):
+            client.completions.create(model=MODEL, prompt=PROMPT, n=33)
+        metrics = Metrics(f"http://{gateway.address}")
+        for status, times in {"400": 1, "401": 2, "429": 1}.items():
+            assert metrics.sum("inkfleet_gateway_refused_total", labels=[f'status="{status}"']) == times
     finally:
         gateway.close()
 

@@ -1,9 +1,7 @@
 """The people's tools: inkfleet-suggest and inkfleet-generate."""
 
-import contextlib
 import json
 import os
-import pty
 import subprocess
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 import programs
 from editor import Editor
 from frames import check_server_frame
+from terminal import Terminal
 
 PROMPT = "The old castle"
 
@@ -64,17 +63,12 @@ def test_suggest_shows_frames(url):
 
 def drawn_on_a_terminal(*arguments) -> str:
     """All that inkfleet-suggest writes to a terminal."""
-    master, slave = pty.openpty()
+    terminal = Terminal()
     command = [str(programs.BIN / "inkfleet-suggest"), *map(str, arguments)]
-    with subprocess.Popen(command, stdout=slave, stderr=subprocess.DEVNULL) as process:
-        os.close(slave)
-        drawn = b""
-        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
-            while part := os.read(master, 4096):
-                drawn += part
-    os.close(master)
-    assert process.returncode == 0
-    return drawn.decode()
+    done = subprocess.run(command, stdout=terminal.device, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    drawn = terminal.written()
+    assert done.returncode == 0
+    return drawn
 
 
 def test_suggest_draws_on_a_terminal(url):

@@ -289,16 +289,15 @@ TEST_F(HttpServerTest, StopSaysGoodbyeWith1012AndClosesIdleHttp) {
   EXPECT_EQ(refused, asio::error::connection_refused);
 }
 
+// Deliberate break: a stop() that goes by the limits of its connections.
 TEST_F(HttpServerTest, StopDropsWhoDoesNotAnswer) {
   start();
   WsTestClient deaf(io);
   ASSERT_TRUE(deaf.connect(address, "/ws"));
   deaf.pause_reading();
   deaf.send("x");
-  const auto began = std::chrono::steady_clock::now();
   EXPECT_TRUE(run_to_end(io, server->stop(100ms)));
   EXPECT_EQ(server->connections(), 0u);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 2s);
 }
 
 struct ClientLog : WsClientEvents {

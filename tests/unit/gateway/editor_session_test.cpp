@@ -137,6 +137,25 @@ TEST_F(EditorSessionTest, TheSeventeenthRequestIsOverloaded) {
   EXPECT_TRUE(error.retry_after);
 }
 
+// Deliberate break: the limit asked after the older request of the document was cancelled.
+TEST_F(EditorSessionTest, WhatSupersedesTakesThePlaceOfTheOlderAndWhatIsRefusedSupersedesNothing) {
+  const auto suggest = [&](const std::string& id) {
+    session.on_text(R"({"type": "suggest", "id": ")" + id + R"(", "prompt": "x", "document": ")" +
+                    id.substr(0, 1) + R"("})");
+  };
+  for (std::size_t i = 0; i < limits::kLiveRequestsPerEditor; ++i)
+    suggest(std::string(1, static_cast<char>('a' + i)));
+  suggest("a2");
+  EXPECT_THAT(editor->all<Error>(), IsEmpty());
+  EXPECT_THAT(service.all<Cancel>(), SizeIs(1)) << "a's";
+  suggest("a3");
+  EXPECT_EQ(std::get<Error>(editor->frames.back()).id, "a3") << "a itself has not ended yet";
+  EXPECT_THAT(service.all<Cancel>(), SizeIs(1)) << "a2 goes on";
+  answer(Completed{.id = service.all<Cancel>().front().id});
+  suggest("a4");
+  EXPECT_THAT(service.all<Cancel>(), SizeIs(2)) << "a2's";
+}
+
 TEST_F(EditorSessionTest, WithoutAServiceTheNextRequestStillWorks) {
   service.up = false;
   session.on_text(R"({"type": "suggest", "id": "a", "prompt": "x"})");

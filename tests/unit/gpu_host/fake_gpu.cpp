@@ -32,6 +32,7 @@ struct Order {
 struct Fake {
   std::map<std::string, Order> orders;
   int kv_blocks = 512;
+  int major = 9;
   bool nonsense = false;
   std::set<inkfleet_gpu*> open;  ///< kept here, so that what is never closed on purpose is no leak
   int tensors = 0;
@@ -79,6 +80,9 @@ void fake_gpu_fail(const char* call, int number, int code, int forever) {
 void fake_gpu_kv_blocks(int blocks) {
   fake().kv_blocks = blocks;
 }
+void fake_gpu_major(int major) {
+  fake().major = major;
+}
 void fake_gpu_draw_nonsense(int on) {
   fake().nonsense = on != 0;
 }
@@ -101,7 +105,8 @@ int fake_gpu_logit_rows() {
 int inkfleet_gpu_describe(int device, inkfleet_gpu_device* described) {
   if (const int code = fake().meet("describe")) return code;
   if (device != 0) return 101;
-  *described = {.name = "Fake GPU", .major = 9, .minor = 0, .multiprocessors = 1, .total_bytes = 1LL << 30};
+  *described = {
+      .name = "Fake GPU", .major = fake().major, .minor = 0, .multiprocessors = 1, .total_bytes = 1LL << 30};
   return 0;
 }
 

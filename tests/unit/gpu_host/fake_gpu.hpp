@@ -9,6 +9,8 @@ extern "C" {
 void fake_gpu_fail(const char* call, int number, int code, int forever);
 /// Blocks of keys and values that the next plan finds room for.
 void fake_gpu_kv_blocks(int blocks);
+/// Its compute capability is `major`.0.
+void fake_gpu_major(int major);
 /// Draws tokens that are none.
 void fake_gpu_draw_nonsense(int on);
 

@@ -29,6 +29,7 @@ class GpuModelTest : public ::testing::Test {
     for (const char* call : {"describe", "open", "upload", "plan", "step", "copy"})
       fake_gpu_fail(call, 0, 0, 0);
     fake_gpu_kv_blocks(512);
+    fake_gpu_major(9);
     fake_gpu_draw_nonsense(0);
   }
 
@@ -177,6 +178,19 @@ TEST_F(GpuModelTest, WhatCannotBeLoadedIsToldInOneLine) {
   fake_gpu_kv_blocks(1);
   EXPECT_THAT(load, says("--cache-mb: expected room for one full context"));
   EXPECT_THAT([] { GpuLibrary("/nowhere/libinkfleet_gpu.so"); }, says("take --device cpu"));
+}
+
+TEST_F(GpuModelTest, BeforeAmpereThereIsNoBf16) {
+  const auto load = [](inkfleet_gpu_type type) {
+    static_cast<void>(load_model(kTiny, {.library = FAKE_GPU_LIBRARY, .type = type, .progress = {}}));
+  };
+  fake_gpu_major(7);
+  EXPECT_THAT([&] { load(INKFLEET_GPU_BF16); },
+              ThrowsMessage<std::runtime_error>(HasSubstr(
+                  "--dtype bf16: expected a GPU of compute capability 8.0 or above, found Fake GPU of 7.0")));
+  EXPECT_NO_THROW(load(INKFLEET_GPU_FP16));
+  fake_gpu_major(8);
+  EXPECT_NO_THROW(load(INKFLEET_GPU_BF16));
 }
 
 TEST_F(GpuModelTest, AMachineWithoutAGpuIsNoError) {
