@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import pathlib
+import shlex
 import signal
 import sys
 
@@ -161,6 +162,15 @@ def measure_systems(entries, model, options):
     return [{"name": work.name, "title": work.title} for work in works], {s.name: s.result() for s in systems}
 
 
+def command_line():
+    """As others may type it: not where our programs lie."""
+    typed = sys.argv[1:]
+    if "--bin" in typed:
+        at = typed.index("--bin")
+        del typed[at:at + 2]
+    return {(): "make bench", ("--quick",): "make bench-quick"}.get(tuple(typed), shlex.join(["bench/peers/run", *typed]))
+
+
 def main():
     # As an exception, so that no driver is left behind, asleep and holding gigabytes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
@@ -176,7 +186,7 @@ def main():
         "what": f"gpt2-{options.shape} shape, random weights, {options.max_tokens} new tokens each, top_k 10, "
                 f"temperature 0.7, {options.threads} threads, median of {options.rounds}",
         "date": began.strftime("%Y-%m-%d"), "rounds": options.rounds, "machine": described,
-        "command": "make bench-quick" if options.quick else "make bench", "works": works, "systems": systems,
+        "command": command_line(), "works": works, "systems": systems,
         "ours": ours.measure(wanted, model, options)}
     results["minutes"] = round((datetime.datetime.now(datetime.timezone.utc) - began).total_seconds() / 60, 1)
     for path in report.write(results, options.out):

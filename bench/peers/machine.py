@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import time
 
 
 def read(path):
@@ -15,6 +16,17 @@ def cpu_field(name):
         if line.split(":")[0].strip() == name:
             return line.split(":", 1)[1].strip()
     return None
+
+
+def busy(seconds=2):
+    """The share of processor time that others use now."""
+    def times():
+        fields = [int(field) for field in open("/proc/stat").readline().split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+    all_before, idle_before = times()
+    time.sleep(seconds)
+    all_after, idle_after = times()
+    return round(1 - (idle_after - idle_before) / (all_after - all_before), 2)
 
 
 def describe():
@@ -30,7 +42,7 @@ def describe():
         "memory_gib": round(memory / 2**20, 1),
         "kernel": platform.release(),
         "governor": read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "load_at_start": os.getloadavg()[0],
+        "busy_at_start": busy(),
     }
 
 
