@@ -34,6 +34,10 @@ def kustomize() -> list:
 def pytest_terminal_summary(terminalreporter):
     for name, tests in MISSING.items():
         terminalreporter.write_line(f"MISSING TOOL: {name}: {tests} tests were not run", red=True, bold=True)
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call":
+            for name, value in report.user_properties:  # seconds, requests, sizes
+                terminalreporter.write_line(f"{name}: {value}")
 
 
 def generate(fleet: Path, out: Path, *targets: str) -> subprocess.CompletedProcess:

@@ -134,7 +134,7 @@ class Drill:
 
 # Deliberate breaks: SIGKILL for SIGTERM in remove(); a saturation that is always 0.5.
 @pytest.mark.slow
-def test_services_follow_the_load_and_no_stream_is_lost(tmp_path, monkeypatch):
+def test_services_follow_the_load_and_no_stream_is_lost(tmp_path, monkeypatch, record_property):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     requests = asks(28, n=2, max_tokens=80)
     flags = ["--cache-mb", CACHE_MB, "--drain-seconds", 2]
@@ -156,10 +156,11 @@ def test_services_follow_the_load_and_no_stream_is_lost(tmp_path, monkeypatch):
         stories += few.stop()
         assert [service.process.wait(30) for service in drill.scaled.ended] == [0] * len(drill.scaled.ended)
     drill.draw(OUT / "autoscaling.svg")
-    judge(drill, stories, whole)
+    record_property("autoscaling", f"{len(stories)} requests, steps {judge(drill, stories, whole)}")
 
 
-def judge(drill: Drill, stories: list, whole: dict) -> None:
+def judge(drill: Drill, stories: list, whole: dict) -> list:
+    """The steps: when, from and to how many services, at which saturation."""
     assert [story.wrong or story.end for story in stories if story.lost or not story.same_as(whole[story.ask["seed"]])] == []
     assert max(sample.queued for sample in drill.samples) <= CROWD
     steps = [sample for sample in drill.samples if sample.step != sample.count]
@@ -170,6 +171,4 @@ def judge(drill: Drill, stories: list, whole: dict) -> None:
         else:
             window = [other for other in drill.samples if sample.at - WINDOW_S / 2 < other.at <= sample.at]
             assert all(other.mean < TARGET for other in window), f"in under load: {sample}"
-    print(
-        f"{len(stories)} requests, steps {[(round(sample.at), sample.count, sample.step, round(sample.mean, 2)) for sample in steps]}"
-    )
+    return [(round(sample.at), sample.count, sample.step, round(sample.mean, 2)) for sample in steps]

@@ -69,10 +69,10 @@ def start(podman: Podman, log: Path, image: str, *arguments, options=()) -> prog
 
 
 # Deliberate break: no USER in the Containerfile, or python3 installed with curl.
-def test_an_image_holds_no_compiler_and_nobody_is_root(podman):
+def test_an_image_holds_no_compiler_and_nobody_is_root(podman, record_property):
     for program in ("model", "gateway"):
         image = json.loads(podman.run("image", "inspect", f"inkfleet-{program}").stdout)[0]
-        print(f"inkfleet-{program}: {image['Size'] / 1e6:.0f} MB")
+        record_property(f"image_of_{program}", f"{image['Size'] / 1e6:.0f} MB")
         assert image["Config"]["User"] == "10001:10001"
         look = "ls /usr/bin/*gcc* /usr/bin/ld /usr/bin/python3 2>/dev/null; id -u"
         assert (

@@ -50,7 +50,7 @@ def test_a_suffix_goes_to_its_model_and_all_else_to_the_gateway(fleet):
 
 
 # Deliberate break: no `check` in HAProxy's default-server.
-def test_a_fatal_error_leaves_the_rotation_and_nobody_else_notices(fleet):
+def test_a_fatal_error_leaves_the_rotation_and_nobody_else_notices(fleet, record_property):
     first, second = (fleet.services[f"gpt2-demo:{number}"] for number in (1, 2))
     requests = asks(8, n=2, max_tokens=60)
     whole = undisturbed(f"ws://{second.address}/gpt2-demo", requests)
@@ -61,7 +61,7 @@ def test_a_fatal_error_leaves_the_rotation_and_nobody_else_notices(fleet):
     faults.order(first.address, "fatal_device_error")
     took = fleet.wait_rotation("model_gpt2-demo", 1)
     stories = crowd.stop()
-    print(f"out of rotation after {took:.1f} s; {len(stories)} requests")
+    record_property("fatal_error_out_of_rotation", f"{took:.1f} s, {len(stories)} requests meanwhile")
     assert [story.wrong for story in stories if story.lost or not story.same_as(whole[story.ask["seed"]])] == []
     assert first.process.wait(30) == 70
     fleet.services["gpt2-demo:1"] = fleet.start_service(fleet.made / "services" / "here" / "gpt2-demo:1.env")

@@ -106,7 +106,6 @@ def disturbed(fleet, record_property, what: str, limit: float) -> None:
     out = time.monotonic() - begun
     fleet.wait(lambda: all_up(fleet), limit, "it does not come back")
     record_property(f"{what}_seconds", (round(out, 1), round(time.monotonic() - begun, 1)))
-    print(f"{what}: out of rotation after {out:.1f} s, back after {time.monotonic() - begun:.1f} s")
     assert suggest(fleet, DOORS[0]) == suggest(fleet, DOORS[1])
 
 
@@ -185,7 +184,6 @@ def test_another_release_under_load_loses_nothing(fleet, play, record_property, 
         assert programs_of(fleet) == {release}
     assert set(fleet.run("ls", releases).stdout.split()) == {"0.1.0", "0.1.1", "0.0.2"}
     record_property(f"{playbook}_to_{release}", got[0])
-    print(f"{playbook} to {release}: {got[0]}")
     assert got[0]["requests"] > 10
     assert (got[0]["lost"], got[0]["different"], got[0]["broken"]) == (0, 0, 0)
     assert got[0]["handed_over"] > 0, "no stream was running when its service restarted"
