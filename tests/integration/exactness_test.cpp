@@ -1,16 +1,19 @@
 // In int8 a service promises `exact`: the same bytes whatever else runs, cold or warm, resumed or not, with
 // any number of threads. Here the real scheduler drives the real model through arrivals, cancels,
-// superseding, prefills, accepts and resumes, and every token is compared with the request run alone.
+// superseding, prefills, accepts and resumes, and every token and character is compared with the request run
+// alone.
 //
 // Turns red when: Int8Linear gives all rows the scale of the step's first; attention splits its tiles by the
 // number of queries; start_suggestion leaves out the copy of the prompt's last block; the sampler's uniform
-// takes the step's row for the suggestion's index.
+// takes the step's row for the suggestion's index; a superseded prompt that was fed in part is remembered
+// whole; a resumed text leaves out a character, or counts its tokens from 0.
 
 #include <fstream>
 #include <random>
 
 #include "model-service/gpt2/cpu_model.hpp"
 #include "tests/unit/engine/fakes.hpp"
+#include "tokenizer/stream_decoder.hpp"
 
 namespace inkfleet {
 namespace {
@@ -126,6 +129,8 @@ void PrintTo(const Churn& churn, std::ostream* out) {
 /// thread, no prefix cache.
 class Alone {
  public:
+  static constexpr std::size_t kPauses = 9;
+
   Alone() : tokenizer(tokenizer::load_tokenizer(kModel)) {
     const auto model = load(1, 8);
     Service service(*model, *tokenizer, {.prefix_cache = false});
@@ -134,7 +139,7 @@ class Alone {
     const auto pick = [&](int low, int high) { return std::uniform_int_distribution<>(low, high)(random); };
     for (int document = 0; document < 5; ++document) {
       const auto begin = static_cast<std::size_t>(pick(0, 100'000));
-      for (int pause = 0; pause < 9; ++pause) {
+      for (int pause = 0; pause < static_cast<int>(kPauses); ++pause) {
         const auto size = static_cast<std::size_t>(200 + document * 100 + pause * pick(1, 12));
         wishes.push_back(make_wish(text.substr(begin, size), pick));
         const auto key = service.submit(wishes.back());
@@ -156,6 +161,19 @@ class Alone {
     }
     return wish;
   }
+
+  /// The whole characters that a suggestion's first tokens make, less what they spell again of the prompt.
+  std::string text(std::size_t which, std::span<const TokenId> tokens) const {
+    std::string bytes;
+    for (const auto token : tokens) bytes += tokenizer->token_bytes(token);
+    std::string whole;
+    tokenizer::StreamDecoder().push(bytes.substr(std::min(bytes.size(), wishes[which].spell_again.size())),
+                                    whole);
+    return whole;
+  }
+
+  /// The writer of this text pauses once more.
+  bool typed_on(std::size_t which) const { return (which + 1) % kPauses != 0; }
 
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
   std::vector<Wish> wishes;
@@ -199,29 +217,29 @@ class Exactness : public ::testing::TestWithParam<Churn> {
     return {};
   }
 
-  // All its tokens, or those it got before it was cut short, are those of the request alone. Returns how
-  // many.
+  // All its tokens and text, or those it got before it was cut short, are those of the request alone. Returns
+  // how many tokens.
   static std::size_t expect_same(const Asked& asked, const Transcript& heard) {
     std::size_t compared = 0;
     const auto& expected = alone().answers[asked.which];
     EXPECT_TRUE(heard.ended());
     EXPECT_TRUE(heard.errors.empty());
-    for (const auto& [index, suggestion] : expected.suggestions) {
+    EXPECT_EQ(heard.suggestions.size(), expected.suggestions.size());
+    for (const auto& [index, found] : heard.suggestions) {
+      const auto& suggestion = expected.suggestions.at(index);
       auto tokens = tokens_before(asked, index);
-      const auto found = heard.suggestions.find(index);
-      if (found != heard.suggestions.end()) {
-        tokens.insert(tokens.end(), found->second.tokens.begin(), found->second.tokens.end());
-        EXPECT_TRUE(suggestion.text.find(found->second.text) != std::string::npos);
-      }
-      if (asked.cut_short) {
+      EXPECT_EQ(found.offset.value_or(tokens.size()), tokens.size());
+      const auto text = alone().text(asked.which, tokens) + found.text;
+      tokens.insert(tokens.end(), found.tokens.begin(), found.tokens.end());
+      if (asked.cut_short && found.finished == std::vector{proto::FinishReason::kCancelled}) {
         EXPECT_LE(tokens.size(), suggestion.tokens.size());
         EXPECT_TRUE(std::equal(tokens.begin(), tokens.end(), suggestion.tokens.begin()));
+        EXPECT_EQ(text, alone().text(asked.which, tokens));
+        EXPECT_TRUE(suggestion.text.starts_with(text));
       } else {
         EXPECT_EQ(tokens, suggestion.tokens);
-        EXPECT_EQ(found->second.finished, suggestion.finished);
-        if (asked.had.empty()) {
-          EXPECT_EQ(found->second.text, suggestion.text);
-        }
+        EXPECT_EQ(text, suggestion.text);
+        EXPECT_EQ(found.finished, suggestion.finished);
       }
       compared += tokens.size();
     }
@@ -240,8 +258,19 @@ TEST_P(Exactness, HoldsUnderChurn) {
   std::mt19937 random(static_cast<unsigned>(threads * 1000 + max_sequences * 10 + prefill_rows));
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution<>(low, high)(random); };
   std::vector<Asked> asked;
+  const auto cut = [&](Asked& victim) {
+    service.cancel(victim.key);
+    victim.cut_short = true;
+  };
+  int superseded = 0;
   for (int i = 0; i < 70; ++i) {
-    const auto which = static_cast<std::size_t>(pick(0, static_cast<int>(alone().wishes.size()) - 1));
+    auto which = static_cast<std::size_t>(pick(0, static_cast<int>(alone().wishes.size()) - 1));
+    if (!asked.empty() && alone().typed_on(asked.back().which) && pick(0, 2) == 0) {
+      // The next of the same document: the older one is cancelled, and no step comes between.
+      which = asked.back().which + 1;
+      if (!service.transcript(asked.back().key).ended()) ++superseded;
+      cut(asked.back());
+    }
     if (pick(0, 4) == 0) service.prefill(alone().wishes[which].prompt);
     if (pick(0, 3) == 0) {
       const auto wish = alone().resumed(which, random);
@@ -252,9 +281,11 @@ TEST_P(Exactness, HoldsUnderChurn) {
     for (int steps = pick(0, 2 * prefill_rows > 8 ? 8 : 40); steps > 0; --steps) service.step();
     auto& victim = asked[static_cast<std::size_t>(pick(0, static_cast<int>(asked.size()) - 1))];
     const int fate = pick(0, 9);
-    if (fate == 0) service.cancel(victim.key);
-    if (fate == 1) service.accept(victim.key, 0);
-    if (fate <= 1) victim.cut_short = true;
+    if (fate == 0) cut(victim);
+    if (fate == 1) {
+      service.accept(victim.key, 0);
+      victim.cut_short = true;
+    }
   }
   service.run();
   EXPECT_EQ(service.blocks_used(), 0);
@@ -268,6 +299,7 @@ TEST_P(Exactness, HoldsUnderChurn) {
       FAIL() << "request " << one.which << " with seed " << *alone().wishes[one.which].suggest.seed;
   }
   EXPECT_GT(compared, 500U);
+  EXPECT_GT(superseded, 5);
   if (prefix_cache) {
     EXPECT_GT(cached, 500) << "the prefix cache was never used";
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -151,6 +152,7 @@ struct Transcript {
   struct Text {
     std::string text;
     std::vector<TokenId> tokens;
+    std::optional<std::size_t> offset;  ///< of the first delta
     std::vector<proto::FinishReason> finished;
   };
   std::map<int, Text> suggestions;
@@ -167,6 +169,9 @@ struct Transcript {
     if (const auto* delta = std::get_if<proto::Delta>(&frame)) {
       auto& suggestion = suggestions[delta->index];
       EXPECT_TRUE(suggestion.finished.empty()) << "text after the end of a suggestion";
+      const auto offset = static_cast<std::size_t>(delta->offset);
+      if (!suggestion.offset) suggestion.offset = offset;
+      EXPECT_EQ(offset, *suggestion.offset + suggestion.tokens.size()) << "a gap or an overlap";
       suggestion.text += delta->text;
       suggestion.tokens.insert(suggestion.tokens.end(), delta->tokens.begin(), delta->tokens.end());
     } else if (const auto* finished = std::get_if<proto::Finished>(&frame)) {
