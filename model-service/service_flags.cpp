@@ -71,8 +71,9 @@ void ServiceFlags::add_times(CLI::App& cli) {
 
 void ServiceFlags::add_doors(CLI::App& cli) {
   cli.add_option("--key-file", key_file, "File of API keys, one \"NAME KEY\" a line; read again at SIGHUP");
-  cli.add_option("--origin", origins, "Web origin that may connect, or *; may be repeated")
+  cli.add_option("--origin", origins, "Web origin that may connect, or *; several: repeated, or with commas")
       ->expected(1)
+      ->delimiter(',')
       ->take_all();
   cli.add_flag("--log-prompts", log_prompts, "Log all that editors write: people's texts");
   for (const auto& limit : net::server_limits()) {

@@ -15,6 +15,7 @@ namespace {
 constexpr long kKiB = 1024;
 constexpr long kMiB = 1024 * kKiB;
 constexpr long kTenMinutesMs = 600'000;
+constexpr long kHourMs = 3'600'000;
 constexpr long kMostConnections = 1'000'000;
 /// Descriptors for all but a server's connections: those to services, probes, files, listeners.
 constexpr std::size_t kOtherDescriptors = 128;
@@ -37,7 +38,7 @@ constexpr ServerLimit kLimits[] = {
      [](ServerOptions& o) -> Value { return &o.connection.handshake; }},
     {"http_body_ms", "For the whole of an HTTP body to arrive", 10, kTenMinutesMs,
      [](ServerOptions& o) -> Value { return &o.body_time; }},
-    {"keep_alive_ms", "Between two requests of an HTTP connection", 10, kTenMinutesMs,
+    {"keep_alive_ms", "Between two requests of an HTTP connection", 10, kHourMs,
      [](ServerOptions& o) -> Value { return &o.keep_alive; }},
     {"ping_ms", "Between two pings of a WebSocket", 10, kTenMinutesMs,
      [](ServerOptions& o) -> Value { return &o.connection.ping_interval; }},

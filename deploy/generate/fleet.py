@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HEALTHY = "/healthz"  # a restart is the cure when it fails: autohealing, liveness
 READY = "/readyz"  # new work may come: load balancers, readiness
 LOAD_S = 120  # from start to ready, for what is new to a machine
-DRAIN_S = 30
+DRAIN_S = 60  # a whole context, 1,024 tokens, at 58 ms each; what takes longer is handed over
 GOODBYE_S = 10  # beside the drain, until a program is gone
+SHARED = "gateway"  # what is no model's
 NO_GPU_UP_TO = (0, 1)  # releases whose engine for GPUs has not been tried on one
 
 
@@ -51,6 +52,10 @@ class Model:
     @property
     def on_gpu(self) -> bool:
         return self.device["kind"] == "gpu"
+
+    def count_on(self, host: dict) -> int:
+        """How many services of it a plain host has."""
+        return self.data.get("hosts", {}).get(host["name"], 0)
 
     @property
     def drain_seconds(self) -> int:
@@ -87,12 +92,13 @@ class Model:
 
     def flags(self) -> dict:
         """Flags of inkfleet-model that do not depend on where it runs."""
-        limits = {key: value for key, value in self.data.get("limits", {}).items() if key != "load_seconds"}
+        limits = {key: value for key, value in self.data.get("limits", {}).items() if key not in ("load_seconds", "drain_seconds")}
         return {
             "name": self.name,
             "device": "cuda" if self.on_gpu else "cpu",
             "dtype": self.data.get("dtype", "auto"),
             "threads": self.device.get("threads", 0),
+            "drain_seconds": self.drain_seconds,
             **limits,
         }
 
@@ -113,7 +119,7 @@ class Fleet:
         check_replicas(fleet)
         check_devices(fleet)
         check_weights(fleet)
-        check_hosts(fleet)
+        check_host_names(fleet)
         check_balancer(fleet)
         return fleet
 
@@ -134,8 +140,15 @@ class Fleet:
     def sections(self) -> dict:
         return self.data
 
+    @property
+    def hosts(self) -> list:
+        return self.data.get("hosts", [])
+
     def model(self, name: str) -> Model:
-        return next(model for model in self.models if model.name == name)
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise Wrong(f"{name}: there is no such model; there are {', '.join(model.name for model in self.models)}")
 
     def package(self, program: str) -> str:
         return f"inkfleet-{program}-{self.release}-linux-x86_64.tar.gz"
@@ -147,6 +160,10 @@ class Fleet:
             if name.lstrip("*") == self.package(program):
                 return digest
         raise Wrong(f"{sums}: does not name {self.package(program)}; `make package` makes it")
+
+    def package_object(self, program: str) -> str:
+        """Its name in a bucket: other contents, other name."""
+        return f"{self.package_sha256(program)[:12]}-{self.package(program)}"
 
 
 def validate(data, file: Path) -> None:
@@ -170,11 +187,13 @@ def check_names(fleet: Fleet) -> None:
             check_once(names, alias, f"{model.name}.aliases")
         if not re.fullmatch(r"[a-z].{0,39}", model.slug):
             raise Wrong(f"{model.name}.name: begins with a letter and has at most 40 characters in the names of cloud resources")
+        if model.slug in (SHARED, "front"):
+            raise Wrong(f"{model.name}.name: is what all models share in the names of cloud resources")
         check_once(slugs, model.slug, f"{model.name}.name")
     reserved = {fleet.data["gateway"]["port"]: "gateway.port", fleet.data["gateway"]["admin_port"]: "gateway.admin_port"}
     check_once(reserved, fleet.data["balancer"]["port"], "balancer.port")
     for model in fleet.models:
-        most = max([host.get("models", {}).get(model.name, 1) for host in fleet.data.get("hosts", [])] or [1])
+        most = max([1, *(model.count_on(host) for host in fleet.hosts)])
         for port in range(model.port, model.port + most):
             check_once(ports | reserved, port, f"{model.name}.port")
             ports[port] = f"{model.name}.port"
@@ -187,9 +206,15 @@ def check_replicas(fleet: Fleet) -> None:
             raise Wrong(f"{place}.replicas: min is {replicas['min']}, more than max, {replicas['max']}")
 
 
+DTYPES = {"cpu": ("auto", "fp32", "bf16", "int8"), "gpu": ("auto", "fp16", "bf16")}
+
+
 def check_devices(fleet: Fleet) -> None:
     major, minor, _ = fleet.release.split(".", 2)
     for model in fleet.models:
+        kind, dtype = model.device["kind"], model.data.get("dtype", "auto")
+        if dtype not in DTYPES[kind]:
+            raise Wrong(f"{model.name}.dtype: {dtype}, but on a {kind} there are {', '.join(DTYPES[kind])}")
         if model.on_gpu and (int(major), int(minor)) <= NO_GPU_UP_TO:
             raise Wrong(f"{model.name}.device.kind: gpu, but the engine for GPUs of release {fleet.release} has not been tried on one; take cpu")
 
@@ -201,24 +226,25 @@ def check_weights(fleet: Fleet) -> None:
             raise Wrong(f"{model.name}.weights.path: {folder} holds no config.json of a model")
 
 
-def check_hosts(fleet: Fleet) -> None:
-    hosts = fleet.data.get("hosts")
-    if hosts is None:
-        return
+def check_host_names(fleet: Fleet) -> None:
     names, addresses = {}, {}
-    for host in hosts:
+    for host in fleet.hosts:
         check_once(names, host["name"], f"hosts.{host['name']}")
         check_once(addresses, host["address"], f"hosts.{host['name']}.address")
-        for name in host.get("models", {}):
-            if all(name != model.name for model in fleet.models):
-                raise Wrong(f"hosts.{host['name']}.models: there is no model {name}")
     for model in fleet.models:
-        count = sum(host.get("models", {}).get(model.name, 0) for host in hosts)
-        if not model.replicas["min"] <= count <= model.replicas["max"]:
-            raise Wrong(
-                f"{model.name}: hosts have {count} services of it, replicas asks for {model.replicas['min']} to {model.replicas['max']}"
-            )
-    if not any(host.get("gateway") for host in hosts):
+        for name in model.data.get("hosts", {}):
+            if name not in names:
+                raise Wrong(f"{model.name}.hosts: there is no host {name}")
+
+
+def check_hosts(fleet: Fleet) -> None:
+    """What plain hosts need, and clouds do not."""
+    for model in fleet.models:
+        count = sum(model.count_on(host) for host in fleet.hosts)
+        least, most = model.replicas["min"], model.replicas["max"]
+        if not least <= count <= most:
+            raise Wrong(f"{model.name}.hosts: {count} services, but replicas asks for {least} to {most}")
+    if not any(host.get("gateway") for host in fleet.hosts):
         raise Wrong("hosts: none has a gateway")
 
 

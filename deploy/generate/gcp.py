@@ -11,7 +11,7 @@ import yaml
 
 import instances
 import weights
-from fleet import HEALTHY, READY, Fleet, Model
+from fleet import HEALTHY, READY, SHARED, Fleet, Model
 from programs import GOOGLE_FRONT_ENDS, gateway_port
 
 PORT_NAME = "websocket"
@@ -25,7 +25,7 @@ class Service:
     def __init__(self, fleet: Fleet, model: Model | None):
         self.fleet = fleet
         self.model = model
-        self.what = model.slug if model else "gateway"
+        self.what = model.slug if model else SHARED
         self.name = f"{fleet.name}-{'model-' if model else ''}{self.what}"
         self.port = model.port if model else gateway_port(fleet)
         self.replicas = model.replicas if model else fleet.data["gateway"]["replicas"]

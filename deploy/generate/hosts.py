@@ -19,21 +19,20 @@ def folder_of(model: Model) -> str:
 
 def instances(model: Model, host: dict) -> list:
     """Pairs of a unit's instance name and its port. Model names have no colon."""
-    count = host.get("models", {}).get(model.name, 0)
-    return [(f"{model.name}:{number}", model.port + number - 1) for number in range(1, count + 1)]
+    return [(f"{model.name}:{number}", model.port + number - 1) for number in range(1, model.count_on(host) + 1)]
 
 
 def services(fleet: Fleet, model: Model) -> list:
     """Addresses of a model's services on all hosts."""
-    return [f"{host['address']}:{port}" for host in fleet.data["hosts"] for _, port in instances(model, host)]
+    return [f"{host['address']}:{port}" for host in fleet.hosts for _, port in instances(model, host)]
 
 
 def gateways(fleet: Fleet) -> list:
-    return [f"{host['address']}:{gateway_port(fleet)}" for host in fleet.data["hosts"] if host.get("gateway")]
+    return [f"{host['address']}:{gateway_port(fleet)}" for host in fleet.hosts if host.get("gateway")]
 
 
 def balancers(fleet: Fleet) -> list:
-    return [host["address"] for host in fleet.data["hosts"] if host.get("balancer")]
+    return [host["address"] for host in fleet.hosts if host.get("balancer")]
 
 
 def host_vars(fleet: Fleet, host: dict) -> dict:
@@ -68,9 +67,13 @@ def host_vars(fleet: Fleet, host: dict) -> dict:
 
 
 def inventory(fleet: Fleet) -> dict:
-    hosts = fleet.data["hosts"]
-    roles = {"balancers": "balancer", "gateways": "gateway", "model_hosts": "models"}
-    children = {group: {"hosts": {host["name"]: {} for host in hosts if host.get(key)}} for group, key in roles.items()}
+    hosts = fleet.hosts
+    groups = {
+        "balancers": [host for host in hosts if host.get("balancer")],
+        "gateways": [host for host in hosts if host.get("gateway")],
+        "model_hosts": [host for host in hosts if any(model.count_on(host) for model in fleet.models)],
+    }
+    children = {group: {"hosts": {host["name"]: {} for host in members}} for group, members in groups.items()}
     return {
         "all": {
             "hosts": {host["name"]: host_vars(fleet, host) for host in hosts},
@@ -86,12 +89,12 @@ def inventory(fleet: Fleet) -> dict:
 
 
 def write(fleet: Fleet, folder: Path) -> None:
-    for host in fleet.data["hosts"]:
+    for host in fleet.hosts:
         for model in fleet.models:
             for instance, port in instances(model, host):
                 file = folder / "services" / host["name"] / f"{instance}.env"
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(environment(model_flags(model, f"{host['address']}:{port}", folder_of(model))))
+                file.write_text(environment(model_flags(fleet, model, f"{host['address']}:{port}", folder_of(model))))
     config = gateway_config(
         fleet,
         f"0.0.0.0:{gateway_port(fleet)}",

@@ -14,7 +14,7 @@ def program_metadata(service) -> dict:
     fleet, model = service.fleet, service.model
     if model:
         return {
-            "inkfleet-env": environment(model_flags(model, f"0.0.0.0:{model.port}", MODEL)),
+            "inkfleet-env": environment(model_flags(fleet, model, f"0.0.0.0:{model.port}", MODEL)),
             "inkfleet-weights": model.weights_from(service.google["bucket"]),
             "inkfleet-weights-sha256": model.weights_sha256,
             "inkfleet-model": model.name,
@@ -33,11 +33,10 @@ def program_metadata(service) -> dict:
 
 def metadata(service) -> dict:
     program = "model" if service.model else "gateway"
-    package = service.fleet.package(program)
     return {
         "startup-script": (ROOT / "deploy" / "google" / "startup.sh").read_text(),
         "inkfleet-program": program,
-        "inkfleet-package": f"{service.google['bucket']}/releases/{package}",
+        "inkfleet-package": f"{service.google['bucket']}/releases/{service.fleet.package_object(program)}",
         "inkfleet-package-sha256": service.fleet.package_sha256(program),
         **program_metadata(service),
     }

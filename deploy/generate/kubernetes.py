@@ -7,11 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from fleet import ROOT, Fleet, Model
+import weights
+from fleet import ROOT, SHARED, Fleet, Model
 from programs import environment, gateway_config, gateway_port, model_flags
 
 BASES = ROOT / "deploy" / "kubernetes"
 NAMES = "names.yaml"
+PART = "inkfleet/part"  # label: which model something is of, or what all share
 FOLDER = "/models/current"
 ANY_PROXY = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]  # what stands before the gateway has some private address
 PACE_ROOM = 5  # seconds of a preStop pause, within the grace period
@@ -24,6 +26,12 @@ def relative(base: str, folder: Path) -> str:
 
 def replace(path: str, value) -> dict:
     return {"op": "replace", "path": path, "value": value}
+
+
+def scraped_from(fleet: Fleet) -> dict:
+    """Metrics are for Prometheus alone."""
+    expressions = "/spec/ingress/1/from/0/namespaceSelector/matchExpressions"
+    return replace(f"{expressions}/0/values", [fleet.data["kubernetes"].get("monitoring", "monitoring")])
 
 
 def patch(kind: str, *operations) -> dict:
@@ -57,7 +65,7 @@ def scaling(fleet: Fleet, model: Model) -> list:
 
 def deployment(fleet: Fleet, model: Model) -> list:
     container, fetch = "/spec/template/spec/containers/0", "/spec/template/spec/initContainers/0"
-    source = model.weights_from(fleet.data["kubernetes"]["weights"]).replace("gs://", "https://storage.googleapis.com/")
+    source = model.weights_from(fleet.data["kubernetes"]["weights"])
     tries = -(-model.load_seconds // 5)
     memory = f"{model.data.get('limits', {}).get('cache_mb', 1024) + 2048}Mi"
     return [
@@ -77,13 +85,13 @@ def route(model: Model) -> list:
 
 
 def model_overlay(fleet: Fleet, model: Model, folder: Path) -> dict:
-    flags = {**model_flags(model, f"0.0.0.0:{model.port}", FOLDER), "admin_listen": "0.0.0.0:9100"}
+    flags = {**model_flags(fleet, model, f"0.0.0.0:{model.port}", FOLDER), "admin_listen": "0.0.0.0:9100"}
     components = [*(["direct"] if fleet.routes_directly else []), *(["gpu"] if model.on_gpu else [])]
     patches = [
         patch("Deployment", *deployment(fleet, model)),
         patch("Service", replace("/spec/ports/0/port", model.port)),
         patch("ScaledObject", *scaling(fleet, model)),
-        patch("NetworkPolicy", replace("/spec/ingress/0/ports/0/port", model.port)),
+        patch("NetworkPolicy", replace("/spec/ingress/0/ports/0/port", model.port), scraped_from(fleet)),
     ]
     if fleet.routes_directly:
         patches.append(patch("HTTPRoute", *route(model)))
@@ -92,7 +100,7 @@ def model_overlay(fleet: Fleet, model: Model, folder: Path) -> dict:
         "components": [relative(component, folder) for component in components],
         "configurations": [NAMES],
         "nameSuffix": f"-{model.slug}",
-        "labels": [{"pairs": {"inkfleet/model": model.slug}, "includeSelectors": True, "includeTemplates": True}],
+        "labels": [{"pairs": {PART: model.slug}, "includeSelectors": True, "includeTemplates": True}],
         "configMapGenerator": [{"name": "model", "literals": environment(flags).splitlines()}],
         "patches": patches,
     }
@@ -104,13 +112,14 @@ def gateway_overlay(fleet: Fleet, folder: Path) -> dict:
     share = round(100 * fleet.data["gateway"].get("cpu_target", 0.6))
     return {
         "resources": [relative("gateway", folder)],
+        "labels": [{"pairs": {PART: SHARED}}],
         "configMapGenerator": [{"name": "gateway", "files": ["gateway.json"]}],
         "patches": [
             patch("Deployment", replace("/spec/template/spec/containers/0/ports/0/containerPort", port)),
             patch("Service", replace("/spec/ports/0/port", port)),
             patch("HorizontalPodAutoscaler", *scaled, replace("/spec/metrics/0/resource/target/averageUtilization", share)),
             patch("HTTPRoute", replace("/spec/rules/0/backendRefs/0/port", port)),
-            patch("NetworkPolicy", replace("/spec/ingress/0/ports/0/port", port)),
+            patch("NetworkPolicy", replace("/spec/ingress/0/ports/0/port", port), scraped_from(fleet)),
         ],
     }
 
@@ -143,3 +152,4 @@ def write(fleet: Fleet, folder: Path) -> None:
         place = folder / "models" / model.slug
         write_overlay(place, model_overlay(fleet, model, place))
         shutil.copy(BASES / NAMES, place)  # kustomize reads files of an overlay's own folder alone
+    weights.write_archives(fleet.models, folder / "weights")

@@ -45,6 +45,7 @@ class Fleet(ExitStack):
                     "dtype": "int8",
                     "device": {"kind": "cpu", "machine_type": "none", "threads": 1},
                     "replicas": {"min": 1, "max": count},
+                    "hosts": {"here": count},
                     "scale": {"signal": "cpu", "target": 0.5},
                     "limits": {"cache_mb": 256},
                 }
@@ -55,7 +56,7 @@ class Fleet(ExitStack):
             "models": entries,
             "gateway": {"port": gateway, "admin_port": admin, "replicas": {"min": 1, "max": 1}, "machine_type": "none"},
             "balancer": {"port": balancer, "websocket_seconds": 60},
-            "hosts": [{"name": "here", "address": "127.0.0.1", "gateway": True, "balancer": True, "models": self.models}],
+            "hosts": [{"name": "here", "address": "127.0.0.1", "gateway": True, "balancer": True}],
         }
 
     def enter(self, program):

@@ -13,6 +13,7 @@ import balancers
 import programs
 
 READY, HEALTHY = "/readyz", "/healthz"
+GOOGLE_KEEPS_MS = 600_000  # how long its balancer keeps quiet connections to those behind it
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +55,7 @@ def test_the_gateways_file_knows_every_model_and_alias(made, models):
 
 
 # Deliberate break: hosts.instances() that gives the second service of a host the first one's port.
-def test_hosts_have_the_services_that_gateway_and_balancer_expect(made, fleet_file, models):
-    fleet = yaml.safe_load(fleet_file.read_text())
+def test_hosts_have_the_services_that_gateway_and_balancer_expect(made, models):
     servers = balancers.haproxy_servers((made / "hosts" / "haproxy.cfg").read_text())
     routes = {
         route["suffix"][1:]: route["upstreams"] for route in json.loads((made / "hosts" / "gateway.json").read_text())["routes"]
@@ -66,7 +66,7 @@ def test_hosts_have_the_services_that_gateway_and_balancer_expect(made, fleet_fi
             flags = dict(line.split("=", 1) for line in file.read_text().splitlines())
             assert flags["INKFLEET_NAME"] == name
             services.append(flags["INKFLEET_LISTEN"])
-        expected = [host.get("models", {}).get(name, 0) for host in fleet["hosts"]]
+        expected = models[name]["hosts"].values()
         assert len(set(services)) == len(services) == sum(expected)
         assert sorted(routes[name]) == [f"ws://{service}/{name}" for service in sorted(services)]
         assert (servers[f"model_{name}"][0], sorted(servers[f"model_{name}"][1])) == (READY, sorted(services))
@@ -138,7 +138,7 @@ def test_google_scales_and_drains_as_the_file_says(google, models, fleet_file):
         assert signals[model["scale"]["signal"]](policy) == model["scale"]["target"]
         assert sum("tilization" in key for key in policy) == 1
         assert backends[own]["timeoutSec"] == websocket_seconds
-        assert backends[own]["connectionDraining"] == {"drainingTimeoutSec": model.get("limits", {}).get("drain_seconds", 30)}
+        assert backends[own]["connectionDraining"] == {"drainingTimeoutSec": model.get("limits", {}).get("drain_seconds", 60)}
 
 
 def template_metadata(templates: dict, group: dict) -> dict:
@@ -158,6 +158,57 @@ def test_gateways_on_google_look_for_the_instances_there_are(google, models):
     for entry in members["models"].values():
         assert {"fleet": members["fleet"], "service": entry["service"]} in labels
     assert [route["suffix"] for route in json.loads(metadata["inkfleet-gateway"])["routes"]] == [f"/{name}" for name in models]
+
+
+def flags_everywhere(made, google, name: str) -> list:
+    """The environment of a model's services on plain hosts, Google Cloud and Kubernetes."""
+    file = next((made / "hosts" / "services").glob(f"*/{name}:1.env")).read_text()
+    templates = of(google, "instanceTemplates")
+    group = next(group for key, group in of(google, "instanceGroupManagers").items() if key.endswith(f"-model-{slug(name)}"))
+    overlay = yaml.safe_load((made / "kubernetes" / "models" / slug(name) / "kustomization.yaml").read_text())
+    literals = "\n".join(overlay["configMapGenerator"][0]["literals"])
+    texts = [file, template_metadata(templates, group)["inkfleet-env"], literals]
+    return [dict(line.split("=", 1) for line in text.splitlines()) for text in texts]
+
+
+def gateway_files(made, google) -> list:
+    templates = of(google, "instanceTemplates")
+    group = next(group for name, group in of(google, "instanceGroupManagers").items() if name.endswith("-gateway"))
+    texts = [(made / place / "gateway.json").read_text() for place in ("hosts", "kubernetes/gateway")]
+    return [json.loads(text) for text in [*texts, template_metadata(templates, group)["inkfleet-gateway"]]]
+
+
+# Deliberate break: model_flags() without `behind`.
+def test_services_behind_a_balancer_take_its_connections_and_its_pages(made, google, models, fleet_file):
+    origins = yaml.safe_load(fleet_file.read_text())["gateway"]["settings"].get("origins")
+    for name in models:
+        for flags in flags_everywhere(made, google, name):
+            assert int(flags["INKFLEET_CONNECTIONS_PER_ADDRESS"]) >= 10_000, "a balancer has a few addresses for all editors"
+            assert int(flags["INKFLEET_KEEP_ALIVE_MS"]) > GOOGLE_KEEPS_MS
+            assert flags.get("INKFLEET_ORIGIN") == (",".join(origins) if origins else None)
+    for config in gateway_files(made, google):
+        assert config["limits"]["keep_alive_ms"] > GOOGLE_KEEPS_MS
+        assert config.get("origins") == origins
+
+
+def test_the_gateways_ports_agree(made, google, fleet_file):
+    gateway = yaml.safe_load(fleet_file.read_text())["gateway"]
+    port = gateway["port"]
+    assert [config["listen"] for config in gateway_files(made, google)] == [f"0.0.0.0:{port}"] * 3
+    inventory = yaml.safe_load((made / "hosts" / "inventory.yml").read_text())["all"]["vars"]
+    assert inventory["inkfleet_gateway_port"] == port
+    servers = balancers.haproxy_servers((made / "hosts" / "haproxy.cfg").read_text())["gateways"][1]
+    assert servers and {server.rsplit(":", 1)[1] for server in servers} == {str(port)}
+    own = next(name for name in of(google, "instanceGroupManagers") if name.endswith("-gateway"))
+    assert of(google, "instanceGroupManagers")[own]["namedPorts"] == [{"name": "websocket", "port": port}]
+    for kind, path in (("ready", READY), ("live", HEALTHY)):
+        check = of(google, "healthChecks")[f"{own}-{kind}"]["httpHealthCheck"]
+        assert check == {"port": port, "requestPath": path}
+
+
+def test_the_balancer_asks_each_second(made):
+    """Two failures then take a server out, within 3 s in all."""
+    assert "default-server check inter 1s fall 2 rise 2\n" in (made / "hosts" / "haproxy.cfg").read_text()
 
 
 def test_a_gpu_model_gets_its_gpu_and_its_time(google, models):
@@ -225,14 +276,17 @@ MISTAKES = {
     "weights without a checksum": ("weights: {path: models/gpt2-demo}", 'weights: {url: "https://example.org/x.tar"}', "weights"),
     "no such weights": ("path: models/gpt2-demo}", "path: models/nothing}", "holds no config.json"),
     "too few services": (
-        "models: {gpt2-demo: 1, gpt2-demo-wizards: 1}",
-        "models: {gpt2-demo-wizards: 1}",
-        "hosts have 1 services",
+        "hosts: {models-1: 1, models-2: 1}",
+        "hosts: {models-1: 1}",
+        "gpt2-demo.hosts: 1 services, but replicas asks for 2 to 8",
     ),
     "keys that nobody asks for": ("settings: {}", "settings: {auth: {key_file: keys}}", "balancer.routes"),
     "a port that the gateway has": ("port: 9001", "port: 8081", "gateway.admin_port"),
+    "a host that is misspelt": ("hosts: {models-1: 1, models-2: 1}", "hosts: {models-1: 1, model-2: 1}", "there is no host model-2"),
+    "a model called as what all share": ("name: gpt2-demo-legal\n", "name: Gateway\n", "Gateway.name: is what all models share"),
+    "a number format of GPUs": ("dtype: int8", "dtype: fp16", "gpt2-demo.dtype: fp16, but on a cpu there are auto, fp32, bf16, int8"),
     "a GPU that the release cannot use": (
-        "device: {kind: cpu, machine_type: c3-standard-4, threads: 2}",
+        "device: {kind: cpu, machine_type: c3-standard-4, threads: 2}\n    dtype: int8",
         "device: {kind: gpu, machine_type: g2-standard-4, accelerator: nvidia-l4}",
         "gpt2-demo.device.kind: gpu, but the engine for GPUs of release 0.1.0 has not been tried on one",
     ),

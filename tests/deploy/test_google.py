@@ -112,11 +112,10 @@ def test_other_weights_touch_their_model_alone_and_can_be_rolled_back(fleet):
 
 # Deliberate break: `selectattr('owner', ...)` left out of the role, or 'front' out of the owners.
 def test_another_model_is_one_entry(fleet):
-    entry = json.loads(json.dumps(fleet.fleet["models"][1])) | {"name": "gpt2-tuned", "aliases": [], "port": 9031}
+    entry = json.loads(json.dumps(fleet.fleet["models"][1])) | {"name": "gpt2-tuned", "aliases": [], "port": 9031, "hosts": {}}
     entry["weights"] = {"path": str(fleet.weights("gpt2-tuned"))}
     (fleet.folder / "weights" / "gpt2-demo-legal" / "config.json").write_text('{"changed": "again"}')
     fleet.fleet["models"].append(entry)
-    fleet.fleet["hosts"][-1]["models"]["gpt2-tuned"] = 1
     changes = fleet.played("deploy-model", "-e", "inkfleet_model=gpt2-tuned")
     touched = {path.rsplit("/", 1)[1] for _, path in changes}
     assert not any("gpt2-demo" in name for name in touched)  # not even gpt2-demo-legal, whose weights have changed

@@ -232,10 +232,10 @@ def with_another_model(inventory: Path, folder: Path) -> Path:
         "weights": {"path": f"models/{OTHER}"},
         "port": 9011,
         "replicas": {"min": 1, "max": 1},
+        "hosts": {"machine": 1},
     }
     fleet["models"].append(fleet["models"][0] | another)
     fleet["models"][0]["limits"] = {"cache_mb": 128}  # which is not to be deployed yet
-    fleet["hosts"][0]["models"][OTHER] = 1
     file = ROOT / "build" / "fleet-machine-another.yaml"
     file.write_text(yaml.safe_dump(fleet))
     made = generated(file, folder / "deploy", "hosts")
@@ -260,7 +260,10 @@ def template_of(made: Path, owner: str, sums: Path) -> dict:
     template = next(item["body"] for item in resources if item["collection"] == "instanceTemplates" and item["owner"] == owner)
     metadata = {item["key"]: item["value"] for item in template["properties"]["metadata"]["items"]}
     digests = dict(reversed(line.split()) for line in sums.read_text().splitlines())
-    return metadata | {"inkfleet-package-sha256": digests[Path(metadata["inkfleet-package"]).name]}
+    store, _, object_name = metadata["inkfleet-package"].rpartition("/")
+    package = object_name.split("-", 1)[1]
+    digest = digests[package]
+    return metadata | {"inkfleet-package": f"{store}/{digest[:12]}-{package}", "inkfleet-package-sha256": digest}
 
 
 def start_instance(fleet, script: str, settings: list) -> subprocess.CompletedProcess:
@@ -274,10 +277,13 @@ def test_an_instance_of_google_cloud_starts_from_its_metadata(fleet, packages, o
     metadata = template_of(ours, owner, packages / "SHA256SUMS")
     (tmp_path / "instances.json").write_text("[]")
     store = tmp_path / "buckets" / "example-project-inkfleet"
-    for folder, files in (("releases", packages.glob("*.tar.gz")), ("weights", (ours / "google" / "weights").iterdir())):
+    for folder in ("releases", "weights"):
         (store / folder).mkdir(parents=True)
-        for file in files:
-            (store / folder / file.name).symlink_to(file.resolve())
+    for package in packages.glob("*.tar.gz"):
+        name = Path(metadata["inkfleet-package"]).name if package.name in metadata["inkfleet-package"] else package.name
+        (store / "releases" / name).symlink_to(package.resolve())
+    for archive in (ours / "google" / "weights").iterdir():
+        (store / "weights" / archive.name).symlink_to(archive.resolve())
     server = programs.Program(
         fleet.inside(sys.executable, Path(__file__).parent / "fake_google.py", tmp_path, 0), tmp_path / "google.log"
     )

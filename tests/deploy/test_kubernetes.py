@@ -164,7 +164,7 @@ def test_services_lead_to_the_port_the_program_listens_on(manifests, models):
 
 
 def test_a_pod_has_time_to_drain(manifests, models):
-    drains = {f"model-{slug(model)}": model.get("limits", {}).get("drain_seconds", 30) for model in models}
+    drains = {f"model-{slug(model)}": model.get("limits", {}).get("drain_seconds", 60) for model in models}
     for name, deployment in named(manifests, "Deployment").items():
         pod = deployment["spec"]["template"]["spec"]
         pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
