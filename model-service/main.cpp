@@ -84,7 +84,7 @@ void serve(const net::CommonFlags& flags, ServiceFlags own) {
   own.model.device = choose_device(own.model);
   TeardownLimit teardown;
   net::Metrics metrics;
-  ServiceMetrics service_metrics(metrics);
+  ServiceMetrics service_metrics(metrics, own.model.name);
   ServiceState state;
   state.name = own.model.name;
   faults::Faults ordered;

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -185,10 +186,11 @@ def start(options):
 
 
 def samples(service):
-    """The service's metrics: values by name and labels, as written."""
+    """The service's metrics: values by name and labels, as written but for the model's name."""
     with urllib.request.urlopen(f"http://{service.address}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
+    values = (line.rsplit(" ", 1) for line in lines if line[:1] != "#")
+    return {re.sub(r'model="[^"]*",?|,model="[^"]*"', "", name).replace("{}", ""): float(value) for name, value in values}
 
 
 def quantile(histogram, share):

@@ -12,18 +12,31 @@
 namespace inkfleet::service {
 namespace {
 
-prometheus::Family<prometheus::Counter>& counters(net::Metrics& metrics, const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(metrics.registry());
+prometheus::Family<prometheus::Counter>& counters(net::Metrics& metrics, const std::string& model,
+                                                  const char* name, const char* help) {
+  return prometheus::BuildCounter()
+      .Name(name)
+      .Help(help)
+      .Labels({{"model", model}})
+      .Register(metrics.registry());
 }
 
-prometheus::Gauge& gauge(net::Metrics& metrics, const char* name, const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(metrics.registry()).Add({});
+prometheus::Gauge& gauge(net::Metrics& metrics, const std::string& model, const char* name,
+                         const char* help) {
+  return prometheus::BuildGauge()
+      .Name(name)
+      .Help(help)
+      .Labels({{"model", model}})
+      .Register(metrics.registry())
+      .Add({});
 }
 
-prometheus::Histogram& latency(net::Metrics& metrics, const char* name, const char* help) {
+prometheus::Histogram& latency(net::Metrics& metrics, const std::string& model, const char* name,
+                               const char* help) {
   return prometheus::BuildHistogram()
       .Name(name)
       .Help(help)
+      .Labels({{"model", model}})
       .Register(metrics.registry())
       .Add({}, net::latency_buckets());
 }
@@ -34,48 +47,55 @@ double seconds(std::chrono::nanoseconds duration) {
 
 }  // namespace
 
-ServiceMetrics::ServiceMetrics(net::Metrics& metrics)
+ServiceMetrics::ServiceMetrics(net::Metrics& metrics, const std::string& model)
     : completed_(
-          counters(metrics, "inkfleet_requests_completed_total", "Requests that ended in completed").Add({})),
-      failed_(counters(metrics, "inkfleet_requests_failed_total",
+          counters(metrics, model, "inkfleet_requests_completed_total", "Requests that ended in completed")
+              .Add({})),
+      failed_(counters(metrics, model, "inkfleet_requests_failed_total",
                        "Requests that ended in an error, by its code")),
       prompt_tokens_(
-          counters(metrics, "inkfleet_prompt_tokens_total", "Prompt tokens of completed requests").Add({})),
-      cached_tokens_(counters(metrics, "inkfleet_cached_prompt_tokens_total",
+          counters(metrics, model, "inkfleet_prompt_tokens_total", "Prompt tokens of completed requests")
+              .Add({})),
+      cached_tokens_(counters(metrics, model, "inkfleet_cached_prompt_tokens_total",
                               "Prompt tokens of completed requests taken from the prefix cache")
                          .Add({})),
-      completion_tokens_(
-          counters(metrics, "inkfleet_completion_tokens_total", "Tokens generated for completed requests")
-              .Add({})),
-      steps_(counters(metrics, "inkfleet_engine_steps_total", "Steps of the model").Add({})),
-      prefill_rows_(
-          counters(metrics, "inkfleet_engine_prefill_rows_total", "Prompt tokens fed through the model")
-              .Add({})),
-      decode_rows_(counters(metrics, "inkfleet_engine_decode_rows_total",
+      completion_tokens_(counters(metrics, model, "inkfleet_completion_tokens_total",
+                                  "Tokens generated for completed requests")
+                             .Add({})),
+      steps_(counters(metrics, model, "inkfleet_engine_steps_total", "Steps of the model").Add({})),
+      prefill_rows_(counters(metrics, model, "inkfleet_engine_prefill_rows_total",
+                             "Prompt tokens fed through the model")
+                        .Add({})),
+      decode_rows_(counters(metrics, model, "inkfleet_engine_decode_rows_total",
                             "Tokens fed through the model to continue a suggestion")
                        .Add({})),
-      first_token_(
-          latency(metrics, "inkfleet_first_token_seconds", "From a request's arrival to its first token")),
-      inter_token_(latency(metrics, "inkfleet_inter_token_seconds", "Between two tokens of a suggestion")),
+      first_token_(latency(metrics, model, "inkfleet_first_token_seconds",
+                           "From a request's arrival to its first token")),
+      inter_token_(
+          latency(metrics, model, "inkfleet_inter_token_seconds", "Between two tokens of a suggestion")),
       cancel_steps_(prometheus::BuildHistogram()
                         .Name("inkfleet_cancel_steps")
                         .Help("Steps computed for a suggestion after its cancel, or the loss of its "
                               "connection, was read")
+                        .Labels({{"model", model}})
                         .Register(metrics.registry())
                         .Add({}, prometheus::Histogram::BucketBoundaries{0, 1, 2, 4, 8})),
-      queue_depth_(gauge(metrics, "inkfleet_queue_depth", "Requests that wait to be started")),
-      running_requests_(gauge(metrics, "inkfleet_running_requests", "Requests started and not ended")),
-      running_suggestions_(gauge(metrics, "inkfleet_running_suggestions", "Suggestions decoded in one step")),
-      backlog_tokens_(
-          gauge(metrics, "inkfleet_backlog_tokens", "At most so many tokens are still to be computed")),
-      cache_used_(gauge(metrics, "inkfleet_cache_used_ratio", "Share of the key-value cache in use, 0 to 1")),
-      saturation_(gauge(metrics, "inkfleet_saturation",
+      queue_depth_(gauge(metrics, model, "inkfleet_queue_depth", "Requests that wait to be started")),
+      running_requests_(gauge(metrics, model, "inkfleet_running_requests", "Requests started and not ended")),
+      running_suggestions_(
+          gauge(metrics, model, "inkfleet_running_suggestions", "Suggestions decoded in one step")),
+      backlog_tokens_(gauge(metrics, model, "inkfleet_backlog_tokens",
+                            "At most so many tokens are still to be computed")),
+      cache_used_(
+          gauge(metrics, model, "inkfleet_cache_used_ratio", "Share of the key-value cache in use, 0 to 1")),
+      saturation_(gauge(metrics, model, "inkfleet_saturation",
                         "0 to 1: the larger of key-value memory used and expected wait over the wait limit")),
       health_(prometheus::BuildGauge()
                   .Name("inkfleet_health")
                   .Help("1 while a check of /healthz passes, by check")
+                  .Labels({{"model", model}})
                   .Register(metrics.registry())),
-      device_errors_(counters(metrics, "inkfleet_device_errors_total",
+      device_errors_(counters(metrics, model, "inkfleet_device_errors_total",
                               "Errors the device reported to steps and probes, by class")) {}
 
 void ServiceMetrics::on_device_error(const health::DeviceError& error) {

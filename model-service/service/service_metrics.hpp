@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "model-service/engine/engine.hpp"
 #include "model-service/health/verdict.hpp"
@@ -17,7 +18,8 @@ namespace inkfleet::service {
 /// A service's numbers: the engine's work as it happens, its load when a scrape asks.
 class ServiceMetrics : public engine::Observer {
  public:
-  explicit ServiceMetrics(net::Metrics& metrics);
+  /// `model`: its name, which all of them have as a label.
+  ServiceMetrics(net::Metrics& metrics, const std::string& model);
 
   void on_first_token(std::chrono::nanoseconds waited) override;
   void on_next_token(std::chrono::nanoseconds waited) override;

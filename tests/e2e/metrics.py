@@ -7,6 +7,10 @@ import urllib.request
 _SAMPLE = re.compile(r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 
 
+def label(labels: str, name: str) -> str:
+    return re.search(rf'(?:^|,){name}="([^"]*)"', labels)[1]
+
+
 class Metrics:
     def __init__(self, base: str):
         self.address = f"{base}/metrics"

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosedError
 import programs
 from editor import Editor
 from faults import HealthWatch, clear, http, order, wait_unhealthy
-from metrics import Metrics
+from metrics import Metrics, label
 
 MODEL = "gpt2-demo"
 PROMPT = "The storm grew"
@@ -46,12 +46,12 @@ def editor_of(service) -> Editor:
 
 def device_errors(service) -> dict:
     samples = Metrics(f"http://{service.address}").samples()
-    return {labels: value for name, labels, value in samples if name == "inkfleet_device_errors_total"}
+    return {label(labels, "class"): value for name, labels, value in samples if name == "inkfleet_device_errors_total"}
 
 
 def health_metric(service) -> dict:
     samples = Metrics(f"http://{service.address}").samples()
-    return {labels: value for name, labels, value in samples if name == "inkfleet_health"}
+    return {label(labels, "check"): value for name, labels, value in samples if name == "inkfleet_health"}
 
 
 # Break: let the engine's thread hold its mutex during a step, and /healthz hangs with it; or raise --step-limit-ms.
@@ -66,7 +66,7 @@ def test_a_hung_engine_is_seen_and_the_rest_goes_on_answering(service):
         assert wait_unhealthy(service.address, time.monotonic(), 1, "/readyz")["check"] == "engine"
         assert wait_unhealthy(service.address, time.monotonic(), 1, f"/{MODEL}/healthz")["check"] == "engine"
         assert http(f"http://{service.address}/livez")[0] == 200
-        assert health_metric(service) == {'check="device"': 1, 'check="engine"': 0, 'check="error"': 1}
+        assert health_metric(service) == {"device": 1, "engine": 0, "error": 1}
 
         clear(service.address)
         editor.finish(request)
@@ -99,7 +99,7 @@ def test_a_fatal_error_is_seen_at_once_and_ends_the_process(service, busy):
         assert "cudaErrorECCUncorrectable" in answer["detail"]
         assert wait_unhealthy(service.address, ordered, FATAL_S, "/readyz")["check"] == "error"
         assert sum(device_errors(service).values()) > 0
-        assert set(device_errors(service)) == {'class="hardware"'}
+        assert set(device_errors(service)) == {"hardware"}
         if busy:
             editor.finish(request)
             assert request.end["code"] == "internal"
@@ -119,7 +119,7 @@ def test_out_of_memory_costs_one_request(service):
         assert refused["retry_after_ms"] > 0
         editor.complete(PROMPT, max_tokens=3)
     assert http(f"http://{service.address}/healthz")[0] == 200
-    assert device_errors(service) == {'class="out_of_memory"': 1}
+    assert device_errors(service) == {"out_of_memory": 1}
 
 
 # Slow is not hung: steps of a second, far beyond what a service lets itself take; then prompts that fill the context.
