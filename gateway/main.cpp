@@ -53,13 +53,15 @@ net::asio::awaitable<void> reload_at(net::asio::signal_set& hangup, Reload& relo
 }
 
 net::asio::awaitable<void> serve_until_terminated(Servers& servers, GatewayApp& app,
-                                                  net::asio::signal_set& hangup) {
+                                                  net::asio::signal_set& hangup,
+                                                  net::WatchdogFeed& watchdog) {
   co_await net::termination_signal();
   hangup.cancel();
   app.drain();
   co_await servers.editors.stop(kGoodbye);
   if (servers.admin) co_await servers.admin->stop(kGoodbye);
   app.stop();
+  watchdog.stop();
 }
 
 /// What an operator should know of a configuration.
@@ -94,9 +96,8 @@ void serve(const std::function<Config()>& load) {
   tell(config);
   app.start();
   net::spawn(io.get_executor(), "reload", reload_at(hangup, reload), net::OnFailure::kEndProgram);
-  net::spawn(io.get_executor(), "watchdog", net::feed_watchdog([] { return true; }),
-             net::OnFailure::kEndProgram);
-  net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup),
+  net::WatchdogFeed watchdog(io.get_executor(), [] { return true; });
+  net::spawn(io.get_executor(), "gateway", serve_until_terminated(servers, app, hangup, watchdog),
              net::OnFailure::kEndProgram);
   // Behind the first steps of what was spawned: whoever reads "ready" may send SIGTERM at once.
   net::asio::post(io, [address] {

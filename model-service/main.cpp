@@ -124,8 +124,8 @@ void serve(const net::CommonFlags& flags, ServiceFlags own) {
   };
   run_along("drain", drain_when_told(io, state, server, std::chrono::seconds(own.drain_seconds)));
   run_along("device watch", end_when_device_is_lost(errors, state));
-  run_along("watchdog",
-            net::feed_watchdog([&] { return health::failed_check(service_health.verdict()) == nullptr; }));
+  const net::WatchdogFeed watchdog(io.get_executor(),
+                                   [&] { return health::failed_check(service_health.verdict()) == nullptr; });
   if (faults != nullptr) run_along("faults", warn_of_faults());
   if (!own.key_file.empty()) {
     run_along("key file", reload_at_hangup("key file", [&] { app.set_keys(keys_of(own)); }));

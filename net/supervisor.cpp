@@ -5,13 +5,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/datagram_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <charconv>
-#include <chrono>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace inkfleet::net {
 
@@ -50,15 +47,25 @@ void notify_supervisor(std::string_view state) {
   if (error) spdlog::warn("NOTIFY_SOCKET {}: {} was not sent: {}", address, state, error.message());
 }
 
-asio::awaitable<void> feed_watchdog(std::function<bool()> is_well) {
-  const auto limit = watchdog_limit();
-  if (limit <= microseconds(0)) co_return;
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  for (;;) {
-    if (is_well()) notify_supervisor("WATCHDOG=1");
-    timer.expires_after(limit / kFeedings);
-    co_await timer.async_wait(asio::use_awaitable);
-  }
+WatchdogFeed::WatchdogFeed(const asio::any_io_executor& executor, std::function<bool()> is_well)
+    : is_well_(std::move(is_well)), interval_(watchdog_limit() / kFeedings), timer_(executor) {
+  if (interval_ <= microseconds(0)) return;
+  timer_.expires_after(microseconds(0));
+  feed();
+}
+
+void WatchdogFeed::feed() {
+  timer_.async_wait([this](const boost::system::error_code& stopped) {
+    if (stopped) return;
+    if (is_well_()) notify_supervisor("WATCHDOG=1");
+    timer_.expires_after(interval_);
+    feed();
+  });
+}
+
+void WatchdogFeed::stop() {
+  interval_ = microseconds(0);
+  timer_.cancel();
 }
 
 }  // namespace inkfleet::net

@@ -80,6 +80,7 @@ def inventory(fleet: Fleet) -> dict:
             "vars": {
                 "inkfleet_release": fleet.release,
                 "inkfleet_gateway_port": gateway_port(fleet),
+                "inkfleet_gateway_admin_port": admin_port(fleet),
                 "inkfleet_balancer_port": fleet.data["balancer"]["port"],
                 "inkfleet_model_names": [model.name for model in fleet.models],
             },

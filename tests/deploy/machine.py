@@ -151,8 +151,8 @@ def close_storage(podman: Podman) -> None:
     shutil.rmtree(podman.folder, ignore_errors=True)
 
 
-def ansible(machine: Machine, inventory: Path, playbook: Path, *arguments: str) -> dict:
-    """Plays it; what was ok and changed."""
+def ansible(machine: Machine, inventory: Path, playbook: Path, *arguments: str, fails: bool = False) -> dict:
+    """Plays it, with the exit status that is expected; what was ok and changed."""
     variables = {
         "ansible_ssh_executable": str(machine.ssh),
         "ansible_ssh_transfer_method": "piped",
@@ -163,7 +163,7 @@ def ansible(machine: Machine, inventory: Path, playbook: Path, *arguments: str) 
     command = [shutil.which("ansible-playbook"), "-i", inventory, "-e", json.dumps(variables), *arguments, playbook]
     settings = {**machine.podman.environment, "ANSIBLE_CONFIG": str(playbook.parent / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert (done.returncode != 0) == fails, done.stdout[-6000:] + done.stderr[-2000:]
     recap = done.stdout[done.stdout.rindex("PLAY RECAP") :]
     return {
         key: sum(int(item.split("=")[1]) for item in recap.split() if item.startswith(f"{key}=")) for key in ("ok", "changed")

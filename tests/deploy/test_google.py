@@ -146,6 +146,7 @@ def test_a_misspelt_field_fails(fleet, tmp_path):
 def test_destroy_leaves_nothing(fleet):
     fleet.played("destroy")
     assert fleet.fake.store == {}
+    assert fleet.played("destroy") == []  # and can be said again
 
 
 def test_ansible_lint_passes_its_strictest_profile():

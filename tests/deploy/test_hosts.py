@@ -58,7 +58,9 @@ def inventory(packages, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def play(machine, inventory):
-    return lambda playbook, *arguments: ansible(machine, inventory, ROOT / "ansible" / f"{playbook}.yml", *arguments)
+    return lambda playbook, *arguments, **options: ansible(
+        machine, inventory, ROOT / "ansible" / f"{playbook}.yml", *arguments, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,20 @@ def test_what_was_installed_answers(fleet):
     assert [fleet.show(unit, "ActiveState")[0] for unit in SERVICES] == ["active", "active"]
     assert fleet.run("stat", "-c", "%U", f"/proc/{fleet.show(SERVICES[0], 'MainPID')[0]}").stdout.strip() == "inkfleet"
     assert fleet.ask("http://127.0.0.1:8000/gpt2-demo/readyz")[0] == 200
-    assert "tcp dport" in fleet.run("nft", "list", "table", "inet", "inkfleet").stdout
+
+
+# Deliberate breaks: no "Load the firewall" or "Restart the journal" in the host's handlers, or a template without its ports.
+def test_the_host_is_closed_to_strangers_and_its_journal_bounded(fleet):
+    rules = fleet.run("nft", "list", "table", "inet", "inkfleet").stdout
+    closed = "tcp dport { 8080, 8081, 9001, 9002 } ip saddr != @friends drop"
+    assert closed in rules, rules
+    assert "127.0.0.0/8" in rules
+    for line in fleet.run("cat", "/etc/sysctl.d/60-inkfleet.conf").stdout.splitlines():
+        if "=" in line:
+            name, value = (part.strip() for part in line.split("=", 1))
+            assert fleet.run("sysctl", "-n", name).stdout.split() == value.split(), name
+    journal = fleet.run("systemd-analyze", "cat-config", "systemd/journald.conf").stdout
+    assert "SystemMaxUse=1G" in journal
 
 
 def test_a_second_run_changes_nothing(fleet, play):
@@ -190,22 +205,34 @@ def test_another_release_under_load_loses_nothing(fleet, play, record_property, 
     fleet.wait(lambda: all_up(fleet), 60, "not all services are in rotation")
 
 
-def drained(fleet) -> list:
-    """Which services the balancer gives nobody, whatever their health is."""
-    rows = [
-        line.split() for line in fleet.balancer(f"show servers state model_{MODEL}").splitlines() if f" model_{MODEL} " in line
-    ]
+def drained(fleet, backend: str = f"model_{MODEL}") -> list:
+    """Which servers the balancer gives nobody, whatever their health is."""
+    rows = [line.split() for line in fleet.balancer(f"show servers state {backend}").splitlines() if f" {backend} " in line]
     return [row[3] for row in rows if int(row[6]) & FORCED_DRAIN]
 
 
-# Deliberate breaks: no "Take its services out of rotation" in drain.yml, or no service that is "Put ... back" in service.yml.
+# Deliberate breaks: no "Take its services out of rotation" or no "Take its gateway ..." in drain.yml, or none that is "Put ... back"
+# in service.yml or in the gateway's role.
 def test_a_drained_host_is_empty_and_comes_back(fleet, play):
     play("drain", "-e", "inkfleet_host=machine")
-    assert drained(fleet) == SERVERS
-    assert [fleet.show(unit, "ActiveState")[0] for unit in SERVICES] == ["inactive", "inactive"]
-    assert [fleet.show(unit, "Result")[0] for unit in SERVICES] == ["success", "success"]
+    assert drained(fleet) == SERVERS and drained(fleet, "gateways") == ["127.0.0.1:8080"]
+    units = [*SERVICES, "inkfleet-gateway.service"]
+    for unit in units:
+        said = fleet.run("journalctl", "-u", unit, "-n", "20", "--no-pager").stdout
+        assert fleet.show(unit, "ActiveState", "Result") == ["inactive", "success"], said
     assert play("site")["changed"] > 0
     fleet.wait(lambda: all_up(fleet), 60, "not all services are in rotation")
+    assert not drained(fleet) and not drained(fleet, "gateways")
+
+
+# Deliberate break: no "There is one of this name" in drain.yml, or no "One of the fleet's models" in the model's role.
+def test_a_misspelt_name_fails_and_changes_nothing(fleet, play):
+    before = [fleet.show(unit, "MainPID") for unit in SERVICES]
+    host = play("drain", "-e", "inkfleet_host=machien", fails=True)
+    assert "inkfleet_host=machien: there are machine" in host["log"] and host["changed"] == 0
+    model = play("deploy-model", "-e", "inkfleet_model=gpt2-dmeo", fails=True)
+    assert "gpt2-dmeo: there are gpt2-demo" in model["log"] and model["changed"] == 0
+    assert [fleet.show(unit, "MainPID") for unit in SERVICES] == before
 
 
 # Deliberate break: no "Have it read a changed file" in the gateway's role, or `when` of "Run each service" left out.
@@ -252,6 +279,7 @@ def test_destroy_leaves_nothing(fleet, play):
     )
     look += "; nft list tables; pgrep inkfleet"
     assert fleet.run("sh", "-c", look, check=False).stdout == ""
+    assert play("destroy")["changed"] == 0  # and can be said again
 
 
 def template_of(made: Path, owner: str, sums: Path) -> dict:

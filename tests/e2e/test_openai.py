@@ -230,6 +230,7 @@ def test_a_client_that_goes_away_stops_its_request(fleet, create):
         raw.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         service.wait("inkfleet_running_suggestions", lambda running: running == 8)
     service.wait("inkfleet_running_suggestions", lambda running: running == 0)
+    gateway.wait(ENDED, lambda ended: ended == before + 2, labels=ABANDONED)
     assert create().choices
 
 

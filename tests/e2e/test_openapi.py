@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from metrics import Metrics
 from openapi import OpenApi
 
 SECONDS = int(os.environ.get("INKFLEET_FUZZ_SECONDS", "15"))
@@ -23,8 +24,15 @@ def test_the_document_names_the_models_and_all_parameters(fleet):
         assert not api.is_request("post", "/v1/completions", {**good, **wrong})
 
 
+def ended(fleet, outcome: str) -> float:
+    labels = ['door="openai"', f'outcome="{outcome}"']
+    return Metrics(fleet.http("gateway")).sum("inkfleet_gateway_requests_total", may_be_absent=True, labels=labels)
+
+
 # Deliberate break: an answer 404 for a model that is missing in the document.
 def test_the_door_stands_fuzzing(fleet, tmp_path):
+    completed, internal = ended(fleet, "completed"), ended(fleet, "internal")
+    refused = Metrics(fleet.http("gateway")).sum("inkfleet_gateway_refused_total", may_be_absent=True)
     ran = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run"]
         + [f"{fleet.http('gateway')}/openapi.json", "--max-time", str(SECONDS), "--seed", SEED, "--phases", "examples,coverage,fuzzing"],
@@ -37,4 +45,8 @@ def test_the_door_stands_fuzzing(fleet, tmp_path):
     )
     print(ran.stdout)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert fleet.gateway.process.poll() is None
+    assert [program.process.poll() for program in (fleet.gateway, *fleet.models.values())] == [None] * (1 + len(fleet.models))
+    # It has asked for completions and got them, and for what is refused.
+    assert ended(fleet, "completed") > completed + 5
+    assert Metrics(fleet.http("gateway")).sum("inkfleet_gateway_refused_total") > refused + 5
+    assert ended(fleet, "internal") == internal

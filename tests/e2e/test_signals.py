@@ -23,6 +23,7 @@ MODEL, AWAY = "gpt2-demo", "gpt2-away"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
+MOST_SERIES = 32  # of a metric in a fleet of two models: the buckets of a histogram, or outcomes by door
 ROW = re.compile(r"^\| `(?P<name>\w+)(?:\{(?P<labels>[\w,]+)\})?` \| (?P<kind>\w+) \|", re.MULTILINE)
 
 
@@ -93,6 +94,18 @@ def test_the_document_and_a_scrape_have_the_same_metrics(fleet_of_two):
     (service, _), gateway = fleet_of_two
     assert scraped(service) == documented("inkfleet-model")
     assert scraped(gateway) == documented("inkfleet-gateway")
+
+
+# Deliberate break: a counter whose name does not end in _total.
+def test_prometheus_own_checker_finds_nothing_and_labels_have_few_values(fleet_of_two, prometheus_bin):
+    for program in (fleet_of_two[0][0], fleet_of_two[1]):
+        with urllib.request.urlopen(f"http://{program.address}/metrics", timeout=10) as answer:
+            text = answer.read()
+        check = [prometheus_bin / "promtool", "check", "metrics", "--extended"]
+        ran = subprocess.run(check, input=text, capture_output=True, timeout=60, check=False)
+        assert ran.returncode == 0 and not ran.stderr, ran.stderr.decode()
+        series = {name: int(count) for name, count, *_ in map(str.split, ran.stdout.decode().splitlines()) if name.startswith("inkfleet_")}
+        assert len(series) > 5 and max(series.values()) <= MOST_SERIES, series
 
 
 # ---- pictures and alerts ------------------------------------------------------------------------------------------------------

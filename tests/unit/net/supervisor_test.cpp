@@ -12,8 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "net/spawn.hpp"
-
 namespace inkfleet::net {
 namespace {
 
@@ -85,7 +83,7 @@ class Watchdog : public testing::Test {
       if (++asked_ == 6) io.stop();
       return asked_ <= well;
     };
-    spawn(io.get_executor(), "watchdog", feed_watchdog(is_well), OnFailure::kEndProgram);
+    const WatchdogFeed watchdog(io.get_executor(), is_well);
     io.run_for(60s);
   }
 
@@ -100,6 +98,19 @@ TEST_F(Watchdog, IsFedWhileTheProgramIsWell) {
   feed(2);
   EXPECT_EQ(asked_, 6);
   EXPECT_THAT(supervisor_.told(), ElementsAre("WATCHDOG=1", "WATCHDOG=1"));
+}
+
+// Deliberate break: a stop() that cancels no timer.
+TEST_F(Watchdog, IsNoMoreWorkOnceItIsStopped) {
+  setenv("WATCHDOG_USEC", "3600000000", 1);
+  asio::io_context io;
+  WatchdogFeed watchdog(io.get_executor(), [] { return true; });
+  io.poll();
+  EXPECT_FALSE(io.stopped());
+  watchdog.stop();
+  EXPECT_EQ(io.run_for(60s), 1U);
+  EXPECT_TRUE(io.stopped());
+  EXPECT_THAT(supervisor_.told(), ElementsAre("WATCHDOG=1"));
 }
 
 TEST_F(Watchdog, OfAnotherProcessOrOfNoneIsNotFed) {
