@@ -98,6 +98,7 @@ export class Page implements Desk {
 
   hide(): void {
     this.#list.hide();
+    this.#announcer.hush();
     this.#status.speed(this.#writer.meter);
     this.#text.view.dom.removeAttribute("aria-activedescendant");
   }

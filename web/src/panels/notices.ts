@@ -15,6 +15,11 @@ class Notice {
     this.#node.textContent = text;
   }
 
+  /** What was to be written in a while is no longer true. */
+  hush(): void {
+    clearTimeout(this.#timer);
+  }
+
   protected after(ms: number, text: string): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.now(text), ms);

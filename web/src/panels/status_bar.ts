@@ -36,9 +36,10 @@ export class StatusBar {
     this.#set("words", count === 1 ? "1 word" : `${count} words`);
   }
 
-  /** Empty: nothing is wrong. */
+  /** Empty: nothing is wrong. Its place is never hidden: screen readers tell what changes in a place that they knew. */
   message(text: string): void {
-    this.#set("message", text);
+    const field = this.#field("message");
+    if (field.textContent !== text) field.textContent = text;
   }
 
   /** The receipt's button is of use once there is one. */
