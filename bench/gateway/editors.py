@@ -42,13 +42,18 @@ def masked_frame(text):
     return bytes([0x81, 0xFE]) + len(data).to_bytes(2, "big") + bytes(4) + data  # a mask of zeros changes nothing
 
 
+SEGMENT = 536  # bytes; for so small ones the system keeps at most 130 KB that nobody reads, and 2.8 MB for its own
+FILL_PACE, FILL_FRAMES = "1000 2000", 80
+
+
 class StuckReader:
-    """Asks for a stream and never reads it."""
+    """Asks for a stream and never reads it, and before for so much that nothing of the stream can be written any more."""
 
     def __init__(self, url, pace, suggestions):
         parts = urllib.parse.urlsplit(url)
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
         self.socket.connect((parts.hostname, parts.port))
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
@@ -58,7 +63,11 @@ class StuckReader:
         answer = self.socket.recv(2048)
         if b" 101 " not in answer:
             raise SystemExit(f"no WebSocket for a stuck reader: {answer[:200]}")
-        request = {"type": "suggest", "id": "a", "prompt": pace, "n": suggestions, "max_tokens": 1024,
+        self.ask("fill", FILL_PACE, 1, FILL_FRAMES)
+        self.ask("a", pace, suggestions, 1024)
+
+    def ask(self, id, pace, suggestions, tokens):
+        request = {"type": "suggest", "id": id, "prompt": pace, "n": suggestions, "max_tokens": tokens,
                    "deadline_ms": 600_000, "unused": " " * 100}
         self.socket.sendall(masked_frame(json.dumps(request)))
 

@@ -27,18 +27,19 @@ DESCRIPTORS = 20_000
 
 STREAMS = 1_000
 STREAM_PACE = "5 0"
-ROUNDS = 5  # all systems in turn; medians count
+ROUNDS = 5  # all systems, or two cases, in turn; medians count
 FORWARD_LIMIT_S = 0.0005  # also what the gateway may take beyond HAProxy
 IDLE = 10_000
 IDLE_LIMIT_KB = 20
 PING_MS = 10_000
-PAIRS = 5
 PAIR_LIMIT = 1.25  # of medians: what two runs of the same thing may differ by
 SUGGESTIONS = 300
 STUCK = 200
-STUCK_PACE = "5 200"
+STUCK_PACE = "20 0"
 STUCK_SUGGESTIONS = 5
+STUCK_WARMUP_S = 8  # by then all are stuck for seconds
 STUCK_LIMIT_KB = 320  # 256 KiB may wait for each, and one delta be merged
+HEALTHY = 100
 
 
 class Report:
@@ -79,6 +80,10 @@ def percentile(before, after, p):
     raise AssertionError("the last bucket holds all")
 
 
+def frames_a_second(pace):
+    return float(pace.split()[0])
+
+
 def stream_once(bin_folder, proxy, seconds):
     """How old frames are that come through `proxy`: p50 and p99 in ms; for a gateway also its own p99."""
     editors = Editors(bin_folder, proxy.url, "--editors", STREAMS, "--pace", STREAM_PACE, "--seconds", seconds)
@@ -87,7 +92,7 @@ def stream_once(bin_folder, proxy, seconds):
     before = own and proxy.histogram("inkfleet_gateway_forward_seconds")
     figures = editors.figures()
     after = own and proxy.histogram("inkfleet_gateway_forward_seconds")
-    expected = STREAMS * float(STREAM_PACE.split()[0]) * seconds
+    expected = STREAMS * frames_a_second(STREAM_PACE) * seconds
     if figures["errors"] or figures["measured"] < 0.98 * expected:
         raise SystemExit(f"{proxy.url}: {figures}; {expected:.0f} frames were to come")
     delays = [figures["p50_us"] / 1e3, figures["p99_us"] / 1e3]
@@ -103,7 +108,7 @@ def forward(report, bin_folder, folder, options):
     ):
         systems = {"no proxy": stub, "HAProxy": haproxy, "nginx": nginx, "gateway": gateway}
         rounds = [[stream_once(bin_folder, proxy, options.seconds) for proxy in systems.values()]
-                  for _ in track("rounds through all proxies", range(ROUNDS))]
+                  for _ in track("rounds through all proxies", range(options.rounds))]
     medians = {name: [statistics.median(figures) for figures in zip(*runs)] for name, *runs in zip(systems, *rounds)}
     limits = {"gateway": medians["HAProxy"][1] + FORWARD_LIMIT_S * 1e3}
     for name, (p50, p99, *own) in medians.items():
@@ -126,7 +131,7 @@ def idle(report, bin_folder, folder, options):
         editors = Editors(bin_folder, full.url, "--editors", IDLE)
         time.sleep(2.2 * PING_MS / 1e3)
         report.add("idle editor, after two pings: resident memory", (full.resident_kb() - before) / IDLE, "KB", IDLE_LIMIT_KB)
-        pairs = [(delay(full), delay(empty)) for _ in track("pairs beside idle editors", range(PAIRS))]
+        pairs = [(delay(full), delay(empty)) for _ in track("pairs beside idle editors", range(options.rounds))]
         report.add("suggestion beside no editors: median", statistics.median(pair[1] for pair in pairs) / 1e3, "ms")
         report.add("suggestion beside 10,000 idle editors: times as long", statistics.median(a / b for a, b in pairs), "",
                    PAIR_LIMIT)
@@ -134,23 +139,44 @@ def idle(report, bin_folder, folder, options):
             raise SystemExit("idle editors were dropped")
 
 
-def stuck(report, bin_folder, folder, options):
-    healthy = ["--editors", 100, "--pace", STREAM_PACE, "--warmup", 4, "--seconds", options.seconds]
+def beside_stuck(bin_folder, stub, gateway, healthy, seconds):
+    """What `healthy` editors measure while the streams of those that are stuck go on at full rate and none of it is written."""
+    editors = Editors(bin_folder, gateway.url, *healthy)
+    editors.wait_line("begin")
+    sent, written = stub.sent(), gateway.forwarded()
+    time.sleep(seconds)
+    sent, written = stub.sent() - sent, gateway.forwarded() - written
+    to_healthy = HEALTHY * frames_a_second(STREAM_PACE) * seconds
+    to_stuck = STUCK * STUCK_SUGGESTIONS * frames_a_second(STUCK_PACE) * seconds
+    figures = editors.figures()
+    if sent < 0.95 * (to_healthy + to_stuck):
+        raise SystemExit(f"the service sent {sent} frames of {to_healthy + to_stuck:.0f}: not at full rate")
+    if written > 1.1 * to_healthy + 0.01 * to_stuck:
+        raise SystemExit(f"{written:.0f} frames were written, {to_healthy:.0f} to those who read: some were not stuck")
+    return figures
 
-    with proxies.Stub(bin_folder, folder) as stub, proxies.Gateway(bin_folder, folder, stub) as gateway:
+
+def stuck(report, bin_folder, folder, options):
+    healthy = ["--editors", HEALTHY, "--pace", STREAM_PACE, "--warmup", STUCK_WARMUP_S, "--seconds", options.seconds]
+    span = STUCK_WARMUP_S + options.seconds + 1
+
+    with (
+        proxies.Stub(bin_folder, folder) as stub,
+        proxies.Gateway(bin_folder, folder, stub, stuck_reader_ms=600_000) as gateway,  # nobody is dropped who is measured
+    ):
         measure(bin_folder, gateway.url, *healthy)
         before, most, pairs = gateway.resident_kb(), 0, []
-        for _ in track("pairs beside stuck readers", range(PAIRS)):
+        for _ in track("pairs beside stuck readers", range(options.rounds)):
             readers = Editors(bin_folder, gateway.url, "--editors", STUCK, "-n", STUCK_SUGGESTIONS, "--pace", STUCK_PACE,
-                              "--warmup", 0, "--seconds", options.seconds + 5)
+                              "--warmup", 0, "--seconds", span)
             beside_readers = measure(bin_folder, gateway.url, *healthy)
             readers.figures()
             beside = [StuckReader(gateway.url, STUCK_PACE, STUCK_SUGGESTIONS) for _ in range(STUCK)]
-            beside_stuck = measure(bin_folder, gateway.url, *healthy)
+            stuck_figures = beside_stuck(bin_folder, stub, gateway, healthy, options.seconds)
             most = max(most, gateway.resident_kb())
             for one in beside:
                 one.close()
-            pairs.append((beside_stuck["p50_us"], beside_readers["p50_us"]))
+            pairs.append((stuck_figures["p50_us"], beside_readers["p50_us"]))
         report.add("stuck reader: resident memory at most", (most - before) / STUCK, "KB", STUCK_LIMIT_KB)
         report.add("stream beside 200 stuck readers, p50: median", statistics.median(stuck for stuck, _ in pairs) / 1e3, "ms")
         report.add("delay beside 200 stuck readers, of that beside readers: times as long",
@@ -162,6 +188,7 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench/results/gateway")
     parser.add_argument("--seconds", type=float, default=4, help="measured of each stream")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of which medians count")
     parser.add_argument("--only", nargs="+", choices=["forward", "idle", "stuck"], default=["forward", "idle", "stuck"])
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

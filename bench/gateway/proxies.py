@@ -93,6 +93,11 @@ class Stub(Process):
         self.address = self.wait_line("listening ")
         self.url = f"ws://{self.address}/{MODEL}"
 
+    def sent(self):
+        """Deltas that it has sent by now."""
+        with urllib.request.urlopen(f"http://{self.address}/sent", timeout=10) as answer:
+            return json.load(answer)["deltas"]
+
 
 class Gateway(Process):
     """`limits` as its configuration has them."""
@@ -117,6 +122,10 @@ class Gateway(Process):
                     bound = line.split('le="')[1].split('"')[0]
                     counts[float(bound)] = float(line.rsplit(" ", 1)[1])
         return counts
+
+    def forwarded(self):
+        """Frames it has begun to write by now."""
+        return max(self.histogram("inkfleet_gateway_forward_seconds").values())
 
 
 class Proxy(Process):

@@ -1,6 +1,6 @@
 // gateway_stub: a model service without a model. Each suggestion streams at a fixed pace; the text of a delta
 // is the time at which it was made, so that whoever reads it knows how long it was on its way. The prompt
-// says how: "FRAMES_A_SECOND BYTES_OF_PADDING".
+// says how: "FRAMES_A_SECOND BYTES_OF_PADDING". GET /sent tells how many deltas there were by now.
 
 #include <spdlog/spdlog.h>
 
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/gateway/clock.hpp"
 #include "net/address.hpp"
@@ -29,6 +30,8 @@ struct Pace {
   double frames_a_second = 5;
   unsigned padding = 0;
 };
+
+std::int64_t sent_deltas = 0;
 
 Pace pace_of(const std::string& prompt) {
   Pace pace;
@@ -73,6 +76,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
                                .text = " " + std::to_string(now_us()) + std::string(pace_.padding, '.'),
                                .tokens = {sent_}});
     }
+    sent_deltas += suggest_.n;
     if (++sent_ < suggest_.max_tokens) return wait();
     for (int index = 0; index < suggest_.n; ++index)
       peer_->send(proto::Finished{.id = suggest_.id, .index = index});
@@ -124,8 +128,10 @@ class App : public net::HttpApp {
  public:
   explicit App(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
-  asio::awaitable<net::HttpResponse> handle(const net::HttpRequest&, const asio::ip::address&) override {
-    co_return net::health_response({});
+  asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request,
+                                            const asio::ip::address&) override {
+    if (net::path_of(request) != "/sent") co_return net::health_response({});
+    co_return net::json_response(boost::beast::http::status::ok, {{"deltas", sent_deltas}});
   }
   std::variant<net::SessionFactory, net::HttpResponse> upgrade(const net::HttpRequest&,
                                                                const asio::ip::address&) override {

@@ -38,13 +38,13 @@ def rolling_restart(stage, result, short):
     for round in range(1 if short else 5):
         for service in services:
             crowd.wait_streaming(12)
-            result.at_most("service_exit", end(service, 60)[0], 0)
+            result.equals("service_exit", end(service, 60)[0], 0)
             service.restart().slow(STEP_MS)
             for gateway in gateways:
                 gateway.wait_connected(2)
         for i, gateway in enumerate(gateways):
             crowd.wait_streaming(12)
-            result.at_most("gateway_exit", end(gateway, 60)[0], 0)
+            result.equals("gateway_exit", end(gateway, 60)[0], 0)
             balancer.wait(MODEL, [other != i for other in range(2)])
             gateway.restart().wait_connected(2)
             balancer.wait(MODEL, [True, True])
@@ -70,7 +70,7 @@ def drain(stage, result, short):
     result.at_most("unready_s", time.monotonic() - told, 1, paced=True)
     status = services[0].program.process.wait(60)
     result.at_most("exit_s", time.monotonic() - told, DRAIN_S + GOODBYE_S, paced=True)
-    result.at_most("status", status, 0)
+    result.equals("status", status, 0)
     result.at_least("handed_over", gateways[0].metrics.sum("inkfleet_gateway_moves_total"), 1)
     hold_against(result, crowd.join(), whole, "service_")
     services[0].restart().slow(STEP_MS)
@@ -80,7 +80,7 @@ def drain(stage, result, short):
     crowd.wait_streaming(2 * len(requests))
     status, seconds = end(gateways[0], 60)
     result.at_most("gateway_exit_s", seconds, GATEWAY_GOODBYE_S, paced=True)
-    result.at_most("gateway_status", status, 0)
+    result.equals("gateway_status", status, 0)
     stories = crowd.join()
     hold_against(result, stories, whole, "gateway_")
     goodbyes = [code for story in stories for code in story.goodbyes]

@@ -17,6 +17,17 @@ STEPS_UNDER_WAY = 3  # whose tokens a service that is killed has decoded and not
 SEQUENCES = 64  # that decode in one step
 DEATHS = 3
 FAILING_SHARE = 0.05
+MOVED = 5
+
+
+def live(crowd) -> int:
+    return sum(bool(story.parts) and not story.end for story in crowd.stories)
+
+
+def came_after(stories, moment: float) -> int:
+    """Tokens that writers got later than that."""
+    return sum(len(delta["tokens"]) for story in stories for index, grown in story.grown.items()
+               for delta, at in zip(story.deltas(index), grown, strict=True) if at > moment)
 
 
 def longest_gap_ms(stories, moment: float) -> float:
@@ -66,16 +77,19 @@ def kill(stage, result, short):
     before = decoded(first) + decoded(second)
     crowd = Crowd([gateway.url], asks(REQUESTS, max_tokens=60))
     crowd.wait_streaming(100, pieces=10)
-    at_first = decoded(first)
+    result.equals("live", live(crowd), REQUESTS)
+    at_second, at_first = decoded(second), decoded(first)
     first.kill()
     moment = time.monotonic()
     stories = crowd.join()
     hold_against(result, stories, whole)
-    result.at_least("moved", gateway.metrics.sum("inkfleet_gateway_moves_total"), 5)
+    result.at_least("moved", gateway.metrics.sum("inkfleet_gateway_moves_total"), MOVED)
     texts = [tokens for story in whole.values() for tokens in story.tokens.values()]
     once = sum(map(len, texts)) - len(texts)  # the first token is the prompt's
     again = at_first + decoded(second) - before - once
     result.at_most("decoded_again", again, SEQUENCES * STEPS_UNDER_WAY)
+    rest = came_after(stories, moment) - len(texts) - 2 * SEQUENCES * STEPS_UNDER_WAY  # both services' steps
+    result.at_least("decoded_by_survivor", decoded(second) - at_second, rest)
     first.restart().slow(STEP_MS)
     prefill = prefill_ms(first, as_they_stood(stories, moment)[::2])  # half was at each
     result.tell("prefill_ms", prefill)
@@ -90,6 +104,7 @@ def hang(stage, result, short):
     gateway = stage.gateway([first.address, second.address])
     crowd = Crowd([gateway.url], asks(REQUESTS, max_tokens=60))
     crowd.wait_streaming(100, pieces=10)
+    result.equals("live", live(crowd), REQUESTS)
     first.kill(signal.SIGSTOP)
     moment = time.monotonic()
     gateway.metrics.wait("inkfleet_gateway_moves_total", lambda moves: moves > 0, 2 * DETECTED_S)
@@ -97,6 +112,7 @@ def hang(stage, result, short):
     crowd.wait(lambda stories: sum(bool(story.end) for story in stories) >= REQUESTS // 2)
     first.kill(signal.SIGCONT)
     hold_against(result, crowd.join(), whole)
+    result.at_least("moved", gateway.metrics.sum("inkfleet_gateway_moves_total"), MOVED)
     gateway.metrics.wait("inkfleet_gateway_upstream_probe_ok", lambda well: well == 2)
     hold_against(result, Crowd([gateway.url], asks(REQUESTS // 2, max_tokens=60)).join(), whole)
 
@@ -119,9 +135,9 @@ def poison(stage, result, short):
     crowd.wait_streaming(REQUESTS // 2)
     [poisoned] = Crowd([gateway.url], [dict(asks(1)[0], prompt=tokenizer.decode([token]))]).join()
     stories = crowd.join()
-    result.at_most("died", sum(service.ended() for service in services), DEATHS)
+    result.equals("died", sum(service.ended() for service in services), DEATHS)
     result.at_least("told_internal", int((poisoned.end or {}).get("code") == "internal"), 1)
-    result.tell("bystanders_lost", sum(story.lost for story in stories))
+    result.at_least("bystanders_whole", sum(not story.lost for story in stories), 1)
     different = [story for story in stories if not story.lost and not story.same_as(whole[story.ask["seed"]])]
     result.at_most("different", len(different), 0)
     after = Crowd([gateway.url], asks(REQUESTS // 4, n=2)).join()
@@ -142,6 +158,7 @@ def failing_replica(stage, result, short):
     stories = crowd.join()
     hold_against(result, stories, whole)
     result.tell("requests", len(stories))
+    result.at_least("failing_asked", failing.asked, 1)
     result.at_most("failing_share", failing.asked / len(stories), FAILING_SHARE, paced=True)
 
 

@@ -33,7 +33,7 @@ def device_faults(stage, result, short):
         result.at_most(f"{fault}_503_s", noticed, limit, paced=True)
         result.at_most("out_s", noticed + balancer.wait(MODEL, [False, True]), limit + ROTATION_S, paced=True)
         if fault == "fatal_device_error":
-            result.at_least("exit_70", int(sick.program.process.wait(WAIT_S) == FATAL_STATUS), 1)
+            result.equals("exit", sick.program.process.wait(WAIT_S), FATAL_STATUS)
         supervisor = stage.supervisor([sick])
         balancer.wait(MODEL, [True, True])
         supervisor.close()

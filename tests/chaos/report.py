@@ -25,6 +25,7 @@ class Result:
     figures: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     error: str | None = None
+    skipped: str | None = None  # why it was not run
     seconds: float = 0
 
     def at_most(self, name: str, value, limit, paced: bool = False) -> None:
@@ -35,8 +36,14 @@ class Result:
         limit /= self.slack if paced else 1
         self.figures.append(Figure(name, value, f"≥ {limit:.4g}", value >= limit))
 
+    def equals(self, name: str, value, wanted) -> None:
+        self.figures.append(Figure(name, value, f"= {wanted}", value == wanted))
+
     def tell(self, name: str, value) -> None:
         self.figures.append(Figure(name, value))
+
+    def skip(self, why: str) -> None:
+        self.skipped = why
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -44,11 +51,11 @@ class Result:
     @property
     def passed(self) -> bool:
         bounded = [figure for figure in self.figures if figure.limit]
-        return self.error is None and bool(bounded) and all(figure.kept for figure in bounded)
+        return self.error is None and bool(bounded or self.skipped) and all(figure.kept for figure in bounded)
 
     def line(self) -> str:
-        figures = "; ".join(map(str, self.figures))
-        verdict = "pass" if self.passed else "falls short"
+        figures = self.skipped or "; ".join(map(str, self.figures))
+        verdict = "falls short" if not self.passed else "not run" if self.skipped else "pass"
         return f"{self.scenario:<18} {verdict:<11} {self.seconds:4.0f} s  {figures}"
 
     def write(self, folder: Path) -> None:

@@ -17,6 +17,7 @@ GOODPUT = 0.9
 GROWTH = 1.02
 SHORT_GROWTH = 1.1  # in half a minute caches and allocators are still filling
 POLL_S = 0.2
+HEALTH_LIMIT_S = 1  # of the contract
 LARGE_MODEL_MS = 40  # added to a step
 CACHE_MB = 128  # full before memory is looked at for the first time
 
@@ -60,9 +61,10 @@ def memory_over(seconds: float, pid: int, early: float) -> tuple:
 
 
 def judge(result, step: dict, capacities: list, seconds: float) -> None:
-    """`capacities`: before and after, for the machine may have more to do than this."""
-    capacity = min(capacities, key=lambda one: one.tokens_per_s)
-    result.tell("capacity_per_s", capacity.requests_per_s)
+    """`capacities`: before and after, for the machine may have more to do than this. The higher one counts."""
+    for when, capacity in zip(("before", "after"), capacities, strict=True):
+        result.tell(f"capacity_{when}_per_s", capacity.requests_per_s)
+    capacity = max(capacities, key=lambda one: one.tokens_per_s)
     result.at_least("shed", step["errors"].get("overloaded", 0), 1)
     if step["refused_ms"]:
         result.at_most("shed_p99_ms", step["refused_ms"]["p99"], SHED_MS, paced=True)
@@ -85,7 +87,8 @@ def saturation(stage, result, short):
                      "--deadline-ms", 4000, seconds=seconds)
     early, late = memory.result()
     result.at_most("false_503", len(service_watch.failures) + len(gateway_watch.failures), 0)
-    result.tell("health_slowest_s", max(service_watch.slowest, gateway_watch.slowest))
+    result.at_most("health_slowest_s", max(service_watch.slowest, gateway_watch.slowest), HEALTH_LIMIT_S, paced=True)
+    result.at_least("health_asked", min(service_watch.asked, gateway_watch.asked), (warmup + seconds) / POLL_S / 2, paced=True)
     result.at_most("memory_growth", late / early, SHORT_GROWTH if short else GROWTH)
     result.tell("resident_mb", late)
     judge(result, step, [capacity, capacity_of(stage.folder, gateway.url, short, seed=100)], seconds)

@@ -5,6 +5,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
+
+HEALTH_S = 5  # a probe that has no answer by then has failed
 
 
 def http(url: str, method: str = "GET", body=None, seconds: float = 10, **headers):
@@ -42,11 +45,12 @@ def wait_unhealthy(address: str, since: float, limit: float, path: str = "/healt
 
 
 class HealthWatch:
-    """Asks for health all the time, beside what a test does, and remembers what was not 200."""
+    """Asks for health all the time, beside what a test does, and remembers what was not 200: an answer, or why there is none."""
 
-    def __init__(self, address: str, every: float = 0.02):
+    def __init__(self, address: str, every: float = 0.02, seconds: float = HEALTH_S):
         self.url = f"http://{address}/healthz"
         self.every = every
+        self.seconds = seconds
         self.asked = 0
         self.slowest = 0.0
         self.failures = []
@@ -64,8 +68,11 @@ class HealthWatch:
     def _watch(self):
         while not self._stop.wait(self.every):
             begun = time.monotonic()
-            status, answer = http(self.url)
+            try:
+                status, answer = http(self.url, seconds=self.seconds)
+                if status != 200:
+                    self.failures.append(answer)
+            except (OSError, HTTPException, ValueError) as broken:
+                self.failures.append(repr(broken))
             self.slowest = max(self.slowest, time.monotonic() - begun)
             self.asked += 1
-            if status != 200:
-                self.failures.append(answer)
