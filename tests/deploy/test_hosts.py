@@ -22,7 +22,7 @@ MODEL, OTHER = "gpt2-demo", "gpt2-demo-legal"
 SERVICES = [f"inkfleet-model@{MODEL}:{number}.service" for number in (1, 2)]
 SERVERS = ["127.0.0.1:9001", "127.0.0.1:9002"]
 DOORS = ["ws://127.0.0.1:8000/gpt2-demo", "ws://127.0.0.1:8000/gpt2"]  # to the services, and by way of the gateway
-STEP_MS = 20
+STEP_MS = 40  # streams of 12 s: longer than a playbook takes from a drain to a restart, and a service to drain
 FORCED_DRAIN = 0x08  # HAProxy's SRV_ADMF_FDRAIN
 
 
