@@ -27,8 +27,10 @@ demo: build ## start a gateway and three demo models on loopback (PORT=8080); Ct
 	@scripts/demo --bin $(BIN) --port $(PORT)
 
 test: build ## build and run all tests: unit, integration, end to end
+	@rm -f build/missing-tools
 	@INKFLEET_TEST_PYTHON=$$(scripts/test-env) INKFLEET_PAGE_PYTHON=$$(scripts/page-env) \
-	 INKFLEET_DEPLOY_PYTHON=$$(scripts/deploy-env) ctest --preset $(PRESET) --parallel $(JOBS)
+	 INKFLEET_DEPLOY_PYTHON=$$(scripts/deploy-env) ctest --preset $(PRESET) --parallel $(JOBS); \
+	 status=$$?; cat build/missing-tools 2>/dev/null; exit $$status
 
 test-page: build ## the page in Debian's Chromium and the JavaScript client behind a proxy that cuts connections; pictures in build/page-screenshots
 	@INKFLEET_PAGE_PYTHON=$$(scripts/page-env) ctest --preset $(PRESET) --label-regex page

@@ -15,6 +15,7 @@ GENERATE = ROOT / "deploy" / "generate"
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "e2e"), str(GENERATE)]
 
 MISSING = collections.Counter()
+NOT_RUN = ROOT / "build" / "missing-tools"
 
 
 def tool(name: str) -> str:
@@ -32,8 +33,12 @@ def kustomize() -> list:
 
 
 def pytest_terminal_summary(terminalreporter):
-    for name, tests in MISSING.items():
-        terminalreporter.write_line(f"MISSING TOOL: {name}: {tests} tests were not run", red=True, bold=True)
+    lines = [f"MISSING TOOL: {name}: {tests} tests were not run" for name, tests in MISSING.items()]
+    for line in lines:
+        terminalreporter.write_line(line, red=True, bold=True)
+    if lines:  # for `make test`, which shows nothing of what passes
+        NOT_RUN.parent.mkdir(exist_ok=True)
+        NOT_RUN.write_text("".join(f"{line}\n" for line in lines))
     for report in terminalreporter.getreports("passed"):
         if report.when == "call":
             for name, value in report.user_properties:  # seconds, requests, sizes

@@ -52,6 +52,14 @@ RUN_ELSEWHERE = {
     "tests/e2e/CMakeLists.txt": ["make test"],  # which is what runs this
     "tests/deploy/CMakeLists.txt": ['tests/deploy/run -m "not slow"'],
     "tests/deploy/test_generate.py": ["$(scripts/deploy-env) deploy/generate"],
+    "tests/deploy/test_command.py": [
+        *("scripts/deploy google", "scripts/deploy kubernetes", "scripts/deploy kubernetes NAME", "scripts/deploy TARGET NAME"),
+    ],
+    "tests/deploy/test_containers.py": [
+        f"podman build -f deploy/containers/Containerfile.{program} --build-arg PACKAGE=inkfleet-{program}-0.1.0-linux-x86_64.tar.gz"
+        f" -t registry.example.org/inkfleet/inkfleet-{program}:0.1.0 build/package"
+        for program in ("model", "gateway")
+    ],
     "tests/page/units": ["npm test -w clients/js", "npm ci && npm run build -w clients/js"],
     "tests/e2e/test_health.py": ["inkfleet-model --faults"],
 }
@@ -88,8 +96,7 @@ NOT_RUN = {
         "INKFLEET_BIN=$PWD/build/release/bin $(scripts/page-env) bench/page/first_token.py --model $model; done",
     ],
     "it needs hosts, a cloud or a cluster": [
-        *("scripts/deploy hosts", "scripts/deploy hosts gpt2-demo", "scripts/deploy google", "scripts/deploy kubernetes"),
-        *("scripts/deploy TARGET NAME", "scripts/deploy google --fleet my.yaml --check"),
+        *("scripts/deploy hosts", "scripts/deploy hosts gpt2-demo", "scripts/deploy google --fleet my.yaml --check"),
         "kubectl apply -k build/deploy/kubernetes",
     ],
     "it rewrites what is tracked": ["make format", "python tests/data/tokenizer/record.py", "tests/fuzz/make_corpus.py"],
