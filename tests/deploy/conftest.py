@@ -14,7 +14,7 @@ BIN = Path(os.environ.get("INKFLEET_BIN", ROOT / "build" / "release" / "bin"))
 GENERATE = ROOT / "deploy" / "generate"
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "e2e"), str(GENERATE)]
 
-MISSING = collections.Counter()
+MISSING = "MISSING TOOL:"
 NOT_RUN = ROOT / "build" / "missing-tools"
 
 
@@ -22,8 +22,7 @@ def tool(name: str) -> str:
     """The path of a program; without it the test is skipped, and counted."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if path is None:
-        MISSING[name] += 1
-        pytest.skip(f"MISSING TOOL: {name}")
+        pytest.skip(f"{MISSING} {name}")
     return path
 
 
@@ -33,7 +32,9 @@ def kustomize() -> list:
 
 
 def pytest_terminal_summary(terminalreporter):
-    lines = [f"MISSING TOOL: {name}: {tests} tests were not run" for name, tests in MISSING.items()]
+    reasons = [report.longrepr[2] for report in terminalreporter.getreports("skipped")]
+    missing = collections.Counter(reason.partition(f"{MISSING} ")[2] for reason in reasons if MISSING in reason)
+    lines = [f"{MISSING} {name}: {tests} tests were not run" for name, tests in missing.items()]
     for line in lines:
         terminalreporter.write_line(line, red=True, bold=True)
     if lines:  # for `make test`, which shows nothing of what passes
